@@ -1,0 +1,86 @@
+"""Train an LSTM to read handwritten digits row by row."""
+
+import argparse
+import dataclasses
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from tf_lstm.command_line import number, run_script
+from tf_lstm.recipes import RECIPES
+
+
+def parse_flags():
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="recipes:\n"
+        + "\n".join(f"  {recipe.name:8} {recipe.description}" for recipe in RECIPES.values()),
+    )
+    default = RECIPES["default"]
+
+    def flag(name, shown_default, text, **options):
+        parser.add_argument(name, help=f"{text} (default: {shown_default})", **options)
+
+    def setting(name, text, parse):
+        shown = ", ".join(
+            f"{getattr(recipe, name)} in {recipe.name}"
+            if recipe is not default
+            else f"{getattr(recipe, name)}"
+            for recipe in RECIPES.values()
+        )
+        flag("--" + name.replace("_", "-"), shown, text, type=parse, metavar="N")
+
+    flag("--recipe", "default", "settings to train with", choices=RECIPES, default="default")
+    setting("epochs", "how often to go through the training images", number(int, 1, 100_000))
+    setting("batch_size", "training images a step", number(int, 1, 60_000))
+    setting("units", "size of the LSTM's hidden state", number(int, 1, 8192))
+    setting("learning_rate", "Adam's step size at its peak", number(float, 1e-9, 10.0))
+    flag(
+        "--seed",
+        0,
+        "of initial values and of the order of images",
+        type=number(int, 0, 2**32 - 1),
+        default=0,
+        metavar="N",
+    )
+    flag(
+        "--data",
+        "$MNIST_DIR, else mnist, else drawn",
+        "a folder with MNIST's four IDX files, an mnist.npz, `mnist` to download it, "
+        "or `drawn` for digits drawn from fonts",
+        metavar="PATH",
+    )
+    flag("--run", "runs/RECIPE-DATE-TIME", "a new folder for the run", metavar="FOLDER")
+    flag("--quiet", "off", "print only the result", action="store_true")
+    return parser.parse_args()
+
+
+def main():
+    flags = parse_flags()
+    changes = {
+        name: getattr(flags, name)
+        for name in ("epochs", "batch_size", "units", "learning_rate")
+        if getattr(flags, name) is not None
+    }
+    if "epochs" in changes:
+        changes["steps"] = None
+    recipe = dataclasses.replace(RECIPES[flags.recipe], **changes)
+
+    from tf_lstm.startup import cores, import_tensorflow
+
+    import_tensorflow()
+    from tf_lstm.data import load_dataset
+    from tf_lstm.runs import create_run
+    from tf_lstm.training import train
+
+    dataset = load_dataset(flags.data)
+    run = create_run(flags.run, recipe, flags.seed, cores(), dataset)
+    train(run, dataset, flags.quiet)
+    plot = "python scripts/plot_row_predictions.py"
+    print(f"next     {plot} --run {flags.run}" if flags.run else f"next     {plot}")
+
+
+if __name__ == "__main__":
+    run_script(main)

@@ -1,0 +1,452 @@
+import gzip
+import hashlib
+import http.server
+import os
+import pickle
+import socket
+import threading
+import zipfile
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tf_lstm import data, download
+from tf_lstm.data import ARRAYS, load_dataset
+from tf_lstm.errors import UserError
+
+IDX_NAMES = (
+    "train-images-idx3-ubyte",
+    "train-labels-idx1-ubyte",
+    "t10k-images-idx3-ubyte",
+    "t10k-labels-idx1-ubyte",
+)
+
+
+def make_arrays(train_count=24, test_count=5):
+    random = np.random.default_rng(0)
+    arrays = []
+    for count in (train_count, test_count):
+        arrays.append(random.integers(0, 256, (count, 28, 28), np.uint8))
+        arrays.append(random.integers(0, 10, count, np.uint8))
+    return arrays
+
+
+def idx_bytes(array):
+    shape = np.array(array.shape, ">u4").tobytes()
+    return bytes([0, 0, 8, array.ndim]) + shape + array.tobytes()
+
+
+def write_idx(folder, arrays, mark="-", ending=""):
+    folder.mkdir(exist_ok=True)
+    for name, array in zip(IDX_NAMES, arrays, strict=True):
+        content = gzip.compress(idx_bytes(array)) if ending else idx_bytes(array)
+        (folder / (name.replace("-idx", f"{mark}idx") + ending)).write_bytes(content)
+    return folder
+
+
+def write_npz(path, arrays, **changes):
+    np.savez_compressed(
+        path, **dict(zip((name for name, *_ in ARRAYS), arrays, strict=True)) | changes
+    )
+    return path
+
+
+def assert_refused(path, *words):
+    """load_dataset refuses path in one sentence with these words, and leaves its files alone."""
+    files = {file: file.read_bytes() for file in (path, *path.glob("*")) if file.is_file()}
+    with pytest.raises(UserError) as caught:
+        load_dataset(path)
+    message = str(caught.value)
+    assert str(path) in message and "\n" not in message and message.endswith(".")
+    for word in words:
+        assert word in message
+    assert files == {file: file.read_bytes() for file in (path, *path.glob("*")) if file.is_file()}
+
+
+def assert_holds(dataset, arrays):
+    train_images = np.concatenate([dataset.validation.images, dataset.train.images])
+    train_labels = np.concatenate([dataset.validation.labels, dataset.train.labels])
+    loaded = train_images, train_labels, dataset.test.images, dataset.test.labels
+    for actual, expected in zip(loaded, arrays, strict=True):
+        np.testing.assert_array_equal(actual, expected)
+    assert dataset.train.images.dtype == np.uint8 and dataset.train.labels.dtype == np.int32
+
+
+# Good data.
+
+
+@pytest.mark.parametrize("mark", "-.")
+@pytest.mark.parametrize("ending", ["", ".gz"])
+def test_idx_folder(tmp_path, mark, ending):
+    arrays = make_arrays()
+    dataset = load_dataset(write_idx(tmp_path / "mine", arrays, mark, ending))
+    assert_holds(dataset, arrays)
+    assert dataset.name == "mine/ (not MNIST)"
+    assert dataset.source == str(tmp_path / "mine")
+
+
+def test_npz_file(tmp_path):
+    arrays = make_arrays()
+    dataset = load_dataset(str(write_npz(tmp_path / "mine.npz", arrays)))
+    assert_holds(dataset, arrays)
+    assert dataset.name == "mine.npz (not MNIST)"
+
+
+def test_npz_labels_may_be_wide_integers(tmp_path):
+    arrays = make_arrays()
+    path = write_npz(tmp_path / "mine.npz", arrays, y_train=arrays[1].astype(np.int64))
+    assert_holds(load_dataset(path), arrays)
+
+
+def test_checksum_depends_on_the_values_only(tmp_path):
+    arrays = make_arrays()
+    from_folder = load_dataset(write_idx(tmp_path / "folder", arrays))
+    from_file = load_dataset(write_npz(tmp_path / "file.npz", arrays))
+    assert from_folder.checksum == from_file.checksum
+    arrays[3][0] ^= 1
+    assert load_dataset(write_npz(tmp_path / "new.npz", arrays)).checksum != from_file.checksum
+
+
+def test_first_twelfth_validates(tmp_path):
+    arrays = make_arrays(train_count=60)
+    dataset = load_dataset(write_npz(tmp_path / "mine.npz", arrays))
+    np.testing.assert_array_equal(dataset.validation.images, arrays[0][:5])
+    np.testing.assert_array_equal(dataset.validation.labels, arrays[1][:5])
+    np.testing.assert_array_equal(dataset.train.images, arrays[0][5:])
+    np.testing.assert_array_equal(dataset.train.labels, arrays[1][5:])
+
+
+def test_without_validation_all_images_train(tmp_path):
+    arrays = make_arrays()
+    dataset = load_dataset(write_npz(tmp_path / "mine.npz", arrays), validation=False)
+    np.testing.assert_array_equal(dataset.train.images, arrays[0])
+    assert dataset.validation.images.shape == (0, 28, 28)
+    assert dataset.validation.labels.shape == (0,)
+
+
+def test_home_folder_is_expanded(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    write_idx(tmp_path / "mine", make_arrays())
+    assert load_dataset("~/mine").source == str(tmp_path / "mine")
+
+
+@pytest.mark.parametrize("name", ["mine", "mine.npz"])
+def test_mnist_dir_is_the_default_source(tmp_path, monkeypatch, name):
+    write_idx(tmp_path / "mine", make_arrays())
+    write_npz(tmp_path / "mine.npz", make_arrays())
+    monkeypatch.setenv("MNIST_DIR", str(tmp_path / name))
+    assert load_dataset().source == str(tmp_path / name)
+
+
+@pytest.mark.skipif("MNIST_DIR" not in os.environ, reason="needs the real MNIST in MNIST_DIR")
+def test_real_mnist():
+    dataset = load_dataset()
+    assert dataset.name == "MNIST"
+    assert len(dataset.train.images) == 55_000 and len(dataset.test.images) == 10_000
+    assert dataset.validation.labels[:5].tolist() == [5, 0, 4, 1, 9]  # as every tutorial shows
+    assert dataset.train.labels[:3].tolist() == [7, 3, 4]
+    assert dataset.test.labels[:5].tolist() == [7, 2, 1, 0, 4]
+
+
+def draw_fewer(monkeypatch):
+    draw_digits = data.draw_digits
+    monkeypatch.setattr(data, "draw_digits", lambda count, seed: draw_digits(count // 100, seed))
+
+
+def test_drawn_digits(monkeypatch):
+    draw_fewer(monkeypatch)
+    dataset = load_dataset("drawn")
+    assert dataset.name == "drawn digits (not MNIST)" and dataset.source == "drawn"
+    assert [len(split.images) for split in (dataset.train, dataset.validation, dataset.test)] == [
+        550,
+        50,
+        100,
+    ]
+
+
+# Bad data: paths.
+
+
+def test_path_does_not_exist(tmp_path):
+    assert_refused(tmp_path / "nowhere", "does not exist")
+
+
+def test_mnist_dir_does_not_exist(tmp_path, monkeypatch):
+    monkeypatch.setenv("MNIST_DIR", str(tmp_path / "nowhere"))
+    with pytest.raises(UserError, match="nowhere does not exist"):
+        load_dataset()
+
+
+@pytest.mark.parametrize("name", IDX_NAMES)
+def test_folder_lacks_a_file(tmp_path, name):
+    write_idx(tmp_path, make_arrays())
+    (tmp_path / name).unlink()
+    assert_refused(tmp_path, "lacks", name)
+
+
+def test_folder_in_the_place_of_a_file(tmp_path):
+    write_idx(tmp_path, make_arrays())
+    (tmp_path / IDX_NAMES[1]).unlink()
+    (tmp_path / IDX_NAMES[1]).mkdir()
+    assert_refused(tmp_path, IDX_NAMES[1], "cannot be read", "directory")
+
+
+def test_permission_denied(tmp_path, monkeypatch):
+    def refuse(path, *_):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    write_idx(tmp_path, make_arrays())
+    monkeypatch.setattr("builtins.open", refuse)  # as root, no file mode would refuse
+    with pytest.raises(UserError, match=r"train-images-idx3-ubyte cannot be read \(Permission"):
+        load_dataset(tmp_path)
+
+
+# Bad data: IDX files. Each case replaces the content of one file.
+
+IMAGES, LABELS = make_arrays()[:2]
+BAD_IDX = {
+    "empty file": (0, b"", "ends within its header"),
+    "header cut": (0, idx_bytes(IMAGES)[:10], "ends within its header"),
+    "truncated": (0, idx_bytes(IMAGES)[:-1], "shorter"),
+    "surplus": (0, idx_bytes(IMAGES) + b"\0", "longer"),
+    "truncated labels": (1, idx_bytes(LABELS)[:-1], "shorter"),
+    "labels for images": (0, idx_bytes(LABELS), "magic number"),
+    "text for images": (0, b"<!DOCTYPE html><html>", "magic number"),
+    "floats": (0, b"\0\0\x0d\3" + idx_bytes(IMAGES)[4:], "magic number"),
+    "too many images": (0, b"\0\0\x08\3" + b"\xff" * 4 + bytes([0, 0, 0, 28] * 2), "4,294,967,295"),
+    "not 28 x 28": (0, idx_bytes(IMAGES[:, :27]), "24 × 27 × 28"),
+    "no images": (0, idx_bytes(IMAGES[:0]), "holds 0"),
+    "fewer images": (0, idx_bytes(IMAGES[:-1]), "23 training images but 24"),
+    "fewer labels": (1, idx_bytes(LABELS[:-1]), "24 training images but 23"),
+    "label 10": (1, idx_bytes(np.where(np.arange(24) == 7, 10, LABELS).astype(np.uint8)), "0 to 9"),
+    "test label 10": (3, idx_bytes(np.full(5, 10, np.uint8)), "test labels outside 0 to 9"),
+}
+
+
+@pytest.mark.parametrize("ending", ["", ".gz"])
+@pytest.mark.parametrize("index, content, words", BAD_IDX.values(), ids=BAD_IDX)
+def test_bad_idx(tmp_path, index, content, words, ending):
+    write_idx(tmp_path, make_arrays(), ending=ending)
+    path = tmp_path / (IDX_NAMES[index] + ending)
+    path.write_bytes(gzip.compress(content) if ending else content)
+    assert_refused(tmp_path, words)
+
+
+GZIPPED = gzip.compress(idx_bytes(IMAGES))
+BAD_GZIP = {
+    "not gzip": idx_bytes(IMAGES),
+    "truncated": GZIPPED[:-100],
+    "without its end": GZIPPED[:-8],
+    "damaged inside": GZIPPED[:10] + b"\xff" * 10 + GZIPPED[20:],
+    "damaged checksum": GZIPPED[:-8] + bytes([GZIPPED[-8] ^ 1]) + GZIPPED[-7:],
+}
+
+
+@pytest.mark.parametrize("content", BAD_GZIP.values(), ids=BAD_GZIP)
+def test_bad_gzip(tmp_path, content):
+    write_idx(tmp_path, make_arrays(), ending=".gz")
+    (tmp_path / f"{IDX_NAMES[0]}.gz").write_bytes(content)
+    assert_refused(tmp_path, f"{IDX_NAMES[0]}.gz is no intact gzip file")
+
+
+def test_gzip_bomb_is_not_unpacked(tmp_path, monkeypatch):
+    write_idx(tmp_path, make_arrays(), ending=".gz")
+    bomb = gzip.compress(idx_bytes(IMAGES) + bytes(50_000_000))
+    (tmp_path / f"{IDX_NAMES[0]}.gz").write_bytes(bomb)
+    sizes = []
+    read = gzip.GzipFile.read
+    monkeypatch.setattr(
+        gzip.GzipFile, "read", lambda self, size: sizes.append(size) or read(self, size)
+    )
+    assert_refused(tmp_path, "longer")
+    assert max(sizes) == IMAGES.size + 1
+
+
+# Bad data: .npz files. Each case replaces one array.
+
+
+class Forbidden:
+    def __reduce__(self):
+        return pytest.fail, ("an object was unpickled",)
+
+
+BAD_NPZ = {
+    "objects": ("x_train", np.array([Forbidden()] * 24), "x_train"),
+    "object labels": ("y_train", np.array([Forbidden()] * 24), "holds object"),
+    "float images": ("x_train", IMAGES / 255, "holds float64"),
+    "not a number": ("x_train", np.full((24, 28, 28), np.nan, np.float32), "holds float32"),
+    "wide images": ("x_train", IMAGES.astype(np.int64), "holds int64"),
+    "float labels": ("y_train", LABELS / 1.0, "holds float64"),
+    "text labels": ("y_test", np.array(list("12345")), "holds <U1"),
+    "flat images": ("x_test", np.zeros((5, 784), np.uint8), "5 × 784, not n × 28 × 28"),
+    "one-hot labels": ("y_train", np.eye(24, 10, dtype=np.uint8), "24 × 10, not n"),
+    "a single number": ("y_train", np.uint8(1), "y_train"),
+    "no images": ("x_train", IMAGES[:0], "holds 0"),
+    "fewer images": ("x_train", IMAGES[:-1], "23 training images but 24"),
+    "label 10": ("y_test", np.full(5, 10), "0 to 9"),
+    "label -1": ("y_test", np.full(5, -1), "0 to 9"),
+    "wide label": ("y_train", np.full(24, 2**32), "0 to 9"),
+}
+
+
+@pytest.mark.parametrize("name, array, words", BAD_NPZ.values(), ids=BAD_NPZ)
+def test_bad_npz(tmp_path, name, array, words):
+    assert_refused(write_npz(tmp_path / "mine.npz", make_arrays(), **{name: array}), words)
+
+
+def test_npz_lacks_an_array(tmp_path):
+    np.savez(tmp_path / "mine.npz", x_train=IMAGES, y_train=LABELS)
+    assert_refused(tmp_path / "mine.npz", "lacks the array x_test")
+
+
+def test_npz_that_promises_too_much(tmp_path):
+    header = {"descr": "|u1", "fortran_order": False, "shape": (10**12, 28, 28)}
+    path = tmp_path / "mine.npz"
+    with zipfile.ZipFile(path, "w") as archive, archive.open("x_train.npy", "w") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+    assert_refused(path, "1,000,000,000,000")
+
+
+@pytest.mark.parametrize("damage", ["empty", "text", "pickle", "truncated", "flipped"])
+def test_file_is_no_intact_npz(tmp_path, damage):
+    path = write_npz(tmp_path / "mine.npz", make_arrays())
+    content = path.read_bytes()
+    path.write_bytes(
+        {
+            "empty": b"",
+            "text": b"digits",
+            "pickle": pickle.dumps(Forbidden()),
+            "truncated": content[:-30],
+            "flipped": content[:1000] + bytes([content[1000] ^ 255]) + content[1001:],
+        }[damage]
+    )
+    assert_refused(path, "no intact .npz file")
+
+
+# Downloads, from servers on this machine.
+
+
+@pytest.fixture
+def serve(tmp_path, monkeypatch):
+    """A function that starts a server of the four IDX files and mnist.npz: its address.
+
+    The cache is an empty folder, tmp_path / 'keras'.
+    """
+    monkeypatch.delenv("MNIST_DIR", raising=False)
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    monkeypatch.setenv("no_proxy", "*")
+    folder = write_idx(tmp_path / "served", make_arrays(), ending=".gz")
+    write_npz(folder / "mnist.npz", make_arrays())
+    servers = []
+
+    def start():
+        handler = partial(http.server.SimpleHTTPRequestHandler, directory=folder)
+        servers.append(http.server.ThreadingHTTPServer(("localhost", 0), handler))
+        threading.Thread(target=servers[-1].serve_forever, args=(0.01,), daemon=True).start()
+        return f"http://localhost:{servers[-1].server_port}/"
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+def set_downloads(monkeypatch, folder, npz_address, idx_address, npz_sha256=None):
+    def sha256(name):
+        return hashlib.sha256((folder / name).read_bytes()).hexdigest()
+
+    monkeypatch.setattr(
+        download,
+        "DOWNLOADS",
+        (
+            (npz_address, "mnist.npz", {"mnist.npz": npz_sha256 or sha256("mnist.npz")}),
+            (
+                idx_address,
+                "mnist-idx",
+                {f"mnist-idx/{name}.gz": sha256(f"{name}.gz") for name in IDX_NAMES},
+            ),
+        ),
+    )
+
+
+def cached_files(tmp_path):
+    return {file.name for file in (tmp_path / "keras").rglob("*") if file.is_file()}
+
+
+NOWHERE = "http://localhost:1/"  # a port where nothing listens
+IDX_FILES = {f"{name}.gz" for name in IDX_NAMES}
+
+
+def test_download_is_cached(tmp_path, monkeypatch, serve):
+    set_downloads(monkeypatch, tmp_path / "served", serve(), NOWHERE)
+    dataset = load_dataset("mnist")
+    assert_holds(dataset, make_arrays())
+    assert dataset.source == str(tmp_path / "keras" / "datasets" / "mnist.npz")
+    assert cached_files(tmp_path) == {"mnist.npz"}
+    monkeypatch.setattr(download, "download", lambda *_: pytest.fail("downloaded again"))
+    assert load_dataset().checksum == dataset.checksum
+
+
+def test_second_source_when_the_first_is_unreachable(tmp_path, monkeypatch, serve):
+    set_downloads(monkeypatch, tmp_path / "served", NOWHERE, serve())
+    assert_holds(load_dataset("mnist"), make_arrays())
+    assert cached_files(tmp_path) == IDX_FILES
+    monkeypatch.setattr(download, "download", lambda *_: pytest.fail("downloaded again"))
+    assert_holds(load_dataset("mnist"), make_arrays())
+
+
+def test_interrupted_download_leaves_nothing_behind(tmp_path, monkeypatch, serve):
+    def interrupt(path, target):
+        raise KeyboardInterrupt
+
+    set_downloads(monkeypatch, tmp_path / "served", serve(), NOWHERE)
+    monkeypatch.setattr(Path, "replace", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        load_dataset("mnist")
+    assert cached_files(tmp_path) == set()
+
+
+def test_second_source_when_the_first_sends_another_file(tmp_path, monkeypatch, serve):
+    address = serve()
+    set_downloads(monkeypatch, tmp_path / "served", address, address, npz_sha256="0" * 64)
+    assert_holds(load_dataset("mnist"), make_arrays())
+    assert cached_files(tmp_path) == IDX_FILES
+
+
+def test_mnist_is_never_replaced_by_drawn_digits_unasked(tmp_path, monkeypatch, serve):
+    address = serve()
+    set_downloads(monkeypatch, tmp_path / "served", address, NOWHERE, npz_sha256="0" * 64)
+    with pytest.raises(UserError, match=r"wrong SHA-256.*set MNIST_DIR"):
+        load_dataset("mnist")
+    assert cached_files(tmp_path) == set()
+
+
+def test_drawn_digits_stand_in_and_say_so(tmp_path, monkeypatch, serve, capsys):
+    set_downloads(monkeypatch, tmp_path / "served", NOWHERE, NOWHERE)
+    draw_fewer(monkeypatch)
+    assert load_dataset().name == "drawn digits (not MNIST)"
+    output = capsys.readouterr()
+    assert "digits drawn from fonts stand in" in output.err and output.err.count("\n") == 1
+    assert output.out == ""
+
+
+def test_silent_server_times_out(tmp_path, monkeypatch, serve):
+    monkeypatch.setattr(download, "TIMEOUT", 0.2)
+    with socket.create_server(("localhost", 0)) as silent:
+        address = f"http://localhost:{silent.getsockname()[1]}/"
+        set_downloads(monkeypatch, tmp_path / "served", address, NOWHERE)
+        with pytest.raises(UserError, match="timed out"):
+            load_dataset("mnist")
+
+
+@pytest.mark.parametrize("source", [None, "mnist"])
+def test_damaged_cached_file_is_named_and_kept(tmp_path, monkeypatch, serve, source):
+    set_downloads(monkeypatch, tmp_path / "served", serve(), NOWHERE)
+    cached = tmp_path / "keras" / "datasets" / "mnist.npz"
+    cached.parent.mkdir(parents=True)
+    cached.write_bytes(b"damaged")
+    with pytest.raises(UserError, match="mnist.npz is damaged: delete it"):
+        load_dataset(source)
+    assert cached.read_bytes() == b"damaged"

@@ -1,0 +1,125 @@
+"""The network: its variables, its logits after every row, and their gradients."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from numpy_lstm import logits_after_every_row, mean_cross_entropy
+
+from tf_lstm.model import RowClassifier, pixels_to_rows
+
+BATCH, UNITS = 3, 5  # beside 28 time steps of 28 features, and 10 classes
+
+
+@pytest.fixture
+def rows(random):
+    return random.random((BATCH, 28, 28))
+
+
+def values(model):
+    return {name: variable.numpy() for name, variable in model.variables_by_name.items()}
+
+
+def test_variables_have_the_published_shapes_and_number():
+    shapes = {name: value.shape for name, value in values(RowClassifier()).items()}
+    assert shapes == {
+        "weights['in']": (28, 128),
+        "biases['in']": (128,),
+        "cell.kernel": (128, 512),
+        "cell.recurrent_kernel": (128, 512),
+        "cell.bias": (512,),
+        "weights['out']": (128, 10),
+        "biases['out']": (10,),
+    }
+    assert sum(np.prod(shape) for shape in shapes.values()) == 136_586
+
+
+def test_weights_and_biases_are_dictionaries_of_variables():
+    model = RowClassifier(UNITS)
+    for dictionary in (model.weights, model.biases):
+        assert set(dictionary) == {"in", "out"}
+        assert all(isinstance(variable, tf.Variable) for variable in dictionary.values())
+    assert isinstance(model.cell, tf.keras.layers.LSTMCell)
+
+
+def test_normal_initial_values_are_those_of_the_tutorial():
+    initial = values(RowClassifier(128, "normal"))
+    for name in ("weights['in']", "weights['out']"):
+        assert abs(initial[name].mean()) < 0.1 and abs(initial[name].std() - 1) < 0.1
+    for name in ("biases['in']", "biases['out']"):
+        np.testing.assert_array_equal(initial[name], np.float32(0.1))
+    limit = np.sqrt(6 / (256 + 512))
+    assert 0.99 * limit < np.abs(initial["cell.kernel"]).max() <= limit
+
+
+@pytest.mark.parametrize("initial_values", ["glorot", "normal"])
+def test_forget_gates_begin_open(initial_values):
+    forget_bias = np.repeat([0, 1, 0, 0], UNITS)
+    np.testing.assert_array_equal(
+        values(RowClassifier(UNITS, initial_values))["cell.bias"], forget_bias
+    )
+
+
+def test_the_seed_decides_the_initial_values():
+    first, same, other = (values(RowClassifier(UNITS, seed=seed)) for seed in (1, 1, 2))
+    for name in first:
+        np.testing.assert_array_equal(first[name], same[name])
+    for name in ("weights['in']", "weights['out']", "cell.kernel", "cell.recurrent_kernel"):
+        assert not np.allclose(first[name], other[name])
+
+
+@pytest.mark.parametrize("run", [lambda f: f, tf.function], ids=["eager", "traced"])
+def test_logits_equal_the_equations(rows, run):
+    model = RowClassifier(UNITS, "normal", dtype=tf.float64)
+    logits = run(model.__call__)(tf.constant(rows))
+    assert logits.shape == (BATCH, 28, 10)
+    np.testing.assert_allclose(logits, logits_after_every_row(rows, values(model)), rtol=1e-9)
+
+
+def test_logits_after_a_row_do_not_depend_on_the_rows_below(rows):
+    model = RowClassifier(UNITS, dtype=tf.float64)
+    changed = rows.copy()
+    changed[:, 11:] = 0
+    before, after = model(tf.constant(rows)), model(tf.constant(changed))
+    np.testing.assert_array_equal(before[:, :11], after[:, :11])
+    assert not np.allclose(before[:, 11:], after[:, 11:])
+
+
+def test_any_number_of_images_can_be_read_and_each_on_its_own(random):
+    model = RowClassifier(UNITS)
+    images = random.integers(0, 256, (7, 28, 28), np.uint8)
+    together = model.read_images(images)
+    for count in (1, 2):
+        np.testing.assert_allclose(model.read_images(images[:count]), together[:count], atol=1e-6)
+    assert model.read_images.experimental_get_tracing_count() == 1
+
+
+def test_pixels_become_numbers_from_0_to_1():
+    rows = pixels_to_rows(np.array([[[0, 51, 255]]], np.uint8))
+    assert rows.dtype == tf.float32
+    np.testing.assert_allclose(rows, [[[0, 0.2, 1]]])
+
+
+def test_gradients_equal_finite_differences(rows):
+    model = RowClassifier(UNITS, "normal", dtype=tf.float64)
+    labels = np.array([3, 0, 9])
+    with tf.GradientTape() as tape:
+        logits = model(tf.constant(rows))[:, -1]
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+        loss = tf.reduce_mean(losses)
+    names = list(model.variables_by_name)
+    gradients = tape.gradient(loss, list(model.variables_by_name.values()))
+
+    at = values(model)
+    step = 1e-5
+    for name, gradient in zip(names, gradients, strict=True):
+        gradient = tf.convert_to_tensor(gradient).numpy()
+        where = np.unravel_index(np.abs(gradient).argmax(), gradient.shape)
+        losses_beside = []
+        for sign in (1, -1):
+            moved = {**at, name: at[name].copy()}
+            moved[name][where] += sign * step
+            losses_beside.append(
+                mean_cross_entropy(logits_after_every_row(rows, moved)[:, -1], labels)
+            )
+        difference = (losses_beside[0] - losses_beside[1]) / (2 * step)
+        assert gradient[where] == pytest.approx(difference, rel=1e-6), name

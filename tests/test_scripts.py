@@ -1,0 +1,208 @@
+"""The scripts, run as a user runs them: as programs, in a copy of the repository."""
+
+import csv
+import gzip
+import json
+import os
+import pty
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tf_lstm.drawn_digits import draw_digits
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+# 45 training images and a smaller network make a training of seconds; 4 divides neither 45 nor 41.
+SMALL = ("--epochs", "2", "--units", "7", "--batch-size", "4")
+
+
+def write_idx(path, array, magic):
+    shape = b"".join(size.to_bytes(4, "big") for size in array.shape)
+    path.write_bytes(gzip.compress(magic.to_bytes(4, "big") + shape + array.astype("u1").tobytes()))
+
+
+@pytest.fixture(scope="module")
+def data_folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("digits")
+    for part, count in (("train", 45), ("t10k", 31)):
+        images, labels = draw_digits(count, seed=count)
+        write_idx(folder / f"{part}-images-idx3-ubyte.gz", images, 0x803)
+        write_idx(folder / f"{part}-labels-idx1-ubyte.gz", labels, 0x801)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory):
+    """A copy of the repository, so that nothing of the user's runs and figures is touched."""
+    copy = tmp_path_factory.mktemp("clone") / "repository"
+    for folder in ("tf_lstm", "scripts"):
+        shutil.copytree(REPOSITORY / folder, copy / folder)
+    return copy
+
+
+@pytest.fixture(scope="module")
+def run_script(repository):
+    def run(script, *flags, folder=repository, **environment):
+        environment = {
+            key: value for key, value in os.environ.items() if key != "MNIST_DIR"
+        } | environment
+        command = [sys.executable, repository / "scripts" / script, *flags]
+        return subprocess.run(
+            list(map(str, command)), cwd=folder, env=environment, capture_output=True, text=True
+        )
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def trained(run_script, repository, data_folder):
+    """A short training: what it printed, and its run's folder."""
+    result = run_script("train_mnist.py", *SMALL, MNIST_DIR=str(data_folder))
+    assert result.returncode == 0, result.stderr
+    return result, Path((repository / "runs" / "latest").read_text().strip())
+
+
+def test_training_prints_what_a_person_wants_to_know(trained, data_folder):
+    result, folder = trained
+    assert result.stderr == ""
+    assert f"{data_folder.name}/ (not MNIST)" in result.stdout
+    assert "42 images to train on, 3 to validate, 31 to test" in result.stdout
+    assert re.search(r"cell\.kernel +7 × 28 +196\n", result.stdout)
+    assert re.search(r"all +703\n", result.stdout)
+    assert (
+        len(re.findall(r"^epoch \d/2 .* train loss .* validation loss", result.stdout, re.M)) == 2
+    )
+    assert re.search(r"31 test images: loss \d+\.\d+, accuracy \d+\.\d+ %", result.stdout)
+    assert str(folder) in result.stdout
+    assert "python scripts/plot_row_predictions.py" in result.stdout.splitlines()[-1]
+
+
+def test_a_log_file_has_plain_lines(trained):
+    assert not re.search(r"[\r\b\x1b]", trained[0].stdout)
+
+
+def test_a_run_leaves_its_settings_history_checkpoints_and_curves(trained):
+    folder = trained[1]
+    settings = json.loads((folder / "settings.json").read_text())
+    assert settings["recipe"]["units"] == 7 and settings["data"]["train"] == 42
+    with open(folder / "history.csv", newline="") as file:
+        steps = [row["step"] for row in csv.DictReader(file)]
+    assert steps == ["11", "22"]  # 42 images in batches of 4, the last one of 2
+    assert (folder / "learning_curves.png").read_bytes().startswith(b"\x89PNG")
+    for which in ("best", "latest"):
+        assert list((folder / "checkpoints" / which).glob("ckpt-*.index"))
+    assert 0 <= json.loads((folder / "test_result.json").read_text())["accuracy"] <= 1
+
+
+def test_plot_takes_the_latest_run_from_any_folder(trained, run_script, repository, tmp_path):
+    result = run_script("plot_row_predictions.py", "--index", 3, folder=tmp_path)
+    assert (result.returncode, result.stderr) == (0, "")
+    figure = repository / "figures" / "row_predictions.png"
+    assert str(figure) in result.stdout and figure.read_bytes().startswith(b"\x89PNG")
+    assert not list(tmp_path.iterdir())
+
+
+def test_plot_of_a_digit_goes_where_it_is_told(trained, run_script, tmp_path):
+    result = run_script(
+        *("plot_row_predictions.py", "--run", trained[1], "--split", "train", "--digit", 7),
+        *("--output", tmp_path / "new" / "seven.svg"),
+    )
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "<svg" in (tmp_path / "new" / "seven.svg").read_text()
+
+
+def test_training_on_a_terminal_shows_its_progress(repository, data_folder, tmp_path):
+    terminal, program_side = pty.openpty()
+    script = repository / "scripts" / "train_mnist.py"
+    program = subprocess.Popen(
+        [sys.executable, script, *SMALL, "--data", data_folder, "--run", tmp_path / "run"],
+        stdout=program_side,
+        stderr=program_side,
+    )
+    os.close(program_side)
+    shown = b""
+    try:
+        while part := os.read(terminal, 4096):
+            shown += part
+    except OSError:  # the program has ended, and closed the terminal
+        pass
+    assert program.wait() == 0
+    assert re.search(rb"\repoch 1/2 +100 %", shown)
+
+
+def test_basic_prints_the_training_accuracy_every_50_steps(run_script, data_folder, tmp_path):
+    flags = ("--recipe", "basic", "--units", 3, "--batch-size", 1, "--epochs", 3, "--quiet")
+    result = run_script("train_mnist.py", *flags, "--data", data_folder, "--run", tmp_path / "run")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "accuracy" in result.stdout and "epoch" not in result.stdout
+    flags = flags[:-1]
+    result = run_script("train_mnist.py", *flags, "--data", data_folder, "--run", tmp_path / "two")
+    steps = re.findall(r"^step +(\d+)   accuracy on this step's batch", result.stdout, re.M)
+    assert steps == ["0", "50", "100"]  # 3 epochs of 42 steps
+
+
+@pytest.mark.parametrize("script", ["train_mnist.py", "plot_row_predictions.py"])
+def test_help_comes_without_tensorflow(script, run_script, tmp_path):
+    (tmp_path / "tensorflow.py").write_text("raise SystemExit('imported TensorFlow')")
+    result = run_script(script, "--help", PYTHONPATH=str(tmp_path))
+    assert (result.returncode, result.stderr) == (0, "")
+    flags = re.findall(r"^  (--[a-z-]+)", result.stdout, re.M)
+    assert "--run" in flags and result.stdout.count("(default:") == len(flags)
+
+
+BAD_FLAGS = [
+    ("train_mnist.py", ["--epoch-count", "3"], "--epoch-count"),
+    ("train_mnist.py", ["--recipe", "wrong"], "--recipe"),
+    ("train_mnist.py", ["--batch-size", "0"], "--batch-size"),
+    ("train_mnist.py", ["--units", "-1"], "--units"),
+    ("train_mnist.py", ["--units", "many"], "--units"),
+    ("train_mnist.py", ["--learning-rate", "nan"], "--learning-rate"),
+    ("train_mnist.py", ["--epochs", "1e9"], "--epochs"),
+    ("plot_row_predictions.py", ["--digit", "10"], "--digit"),
+    ("plot_row_predictions.py", ["--index", "-1"], "--index"),
+    ("plot_row_predictions.py", ["--index", "1", "--digit", "2"], "not allowed"),
+]
+
+
+@pytest.mark.parametrize("script, flags, named", BAD_FLAGS)
+def test_wrong_flags_are_refused_without_tensorflow(script, flags, named, run_script, tmp_path):
+    (tmp_path / "tensorflow.py").write_text("raise SystemExit('imported TensorFlow')")
+    result = run_script(script, *flags, PYTHONPATH=str(tmp_path))
+    assert result.returncode == 2 and result.stdout == ""
+    assert named in result.stderr.splitlines()[-1]
+
+
+def refused(result, *words):
+    """Exit status 2, and one sentence with all of `words` in it."""
+    assert result.returncode == 2 and result.stdout == ""
+    assert result.stderr.count("\n") == 1 and "Traceback" not in result.stderr
+    for word in words:
+        assert str(word) in result.stderr
+
+
+def test_bad_data_is_refused_in_one_sentence(run_script, repository, tmp_path):
+    before = list((repository / "runs").glob("*"))
+    refused(run_script("train_mnist.py", "--data", tmp_path / "none"), tmp_path / "none")
+    assert list((repository / "runs").glob("*")) == before
+
+
+def test_a_used_run_folder_is_refused(trained, run_script, data_folder):
+    history = (trained[1] / "history.csv").read_bytes()
+    refused(
+        run_script("train_mnist.py", *SMALL, "--data", data_folder, "--run", trained[1]),
+        trained[1],
+        "--run",
+    )
+    assert (trained[1] / "history.csv").read_bytes() == history
+
+
+def test_plot_without_such_an_image_or_run_or_format_is_refused(trained, run_script, tmp_path):
+    plot = "plot_row_predictions.py"
+    refused(run_script(plot, "--index", 31), "--index", "31")
+    refused(run_script(plot, "--run", tmp_path), tmp_path, "--run")
+    refused(run_script(plot, "--output", tmp_path / "figure.doc"), tmp_path / "figure.doc")
+    assert not list(tmp_path.iterdir())

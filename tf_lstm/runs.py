@@ -1,0 +1,192 @@
+"""A run's folder: everything that one training leaves behind, and needs to be read again.
+
+settings.json           every value that was used, the data and its checksum, versions
+history.csv             one line for each epoch
+learning_curves.png     the same as a picture
+test_result.json        loss and accuracy on the test images
+checkpoints/latest/     the newest weights and optimizer
+checkpoints/best/       the weights that did best on the validation images
+"""
+
+import csv
+import json
+import os
+import platform
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from tf_lstm.errors import UserError
+from tf_lstm.model import RowClassifier
+from tf_lstm.recipes import Recipe
+
+RUNS = Path(__file__).resolve().parents[1] / "runs"
+LATEST = RUNS / "latest"  # a text file that names the newest run's folder
+
+
+def write_whole(path, text):
+    """Write a text file so that it appears whole or not at all, whatever happens meanwhile."""
+    unfinished = path.with_name(path.name + ".unfinished")
+    unfinished.write_text(text, encoding="utf-8")
+    os.replace(unfinished, path)
+
+
+class Run:
+    """One training's folder.
+
+    Args:
+        folder: where it is.
+        settings: the contents of its settings.json.
+    """
+
+    def __init__(self, folder, settings):
+        self.folder = Path(folder)
+        self.settings = settings
+
+    @property
+    def recipe(self):
+        """The `Recipe` that the run was made by."""
+        return Recipe(**self.settings["recipe"])
+
+    def new_model(self):
+        """The run's model with its initial values."""
+        recipe = self.recipe
+        return RowClassifier(recipe.units, recipe.initial_values, self.settings["seed"])
+
+    def checkpoints(self, which, **objects):
+        """The `tf.train.CheckpointManager` of `which` checkpoints, "best" or "latest"."""
+        folder = self.folder / "checkpoints" / which
+        checkpoint = tf.train.Checkpoint(**objects)
+        return tf.train.CheckpointManager(
+            checkpoint, folder, max_to_keep=2 if which == "latest" else 1
+        )
+
+    def best_model(self):
+        """The model with the weights that did best on the validation images.
+
+        Raises:
+            UserError: the run has no such checkpoint yet, or it does not fit the settings.
+        """
+        model = self.new_model()
+        manager = self.checkpoints("best", model=model)
+        if manager.latest_checkpoint is None:
+            raise UserError(
+                f"{self.folder} has no finished epoch yet: let its training go on, or choose "
+                "another run with --run."
+            )
+        try:
+            status = manager.checkpoint.restore(manager.latest_checkpoint)
+            status.assert_existing_objects_matched().expect_partial()
+        except (tf.errors.OpError, AssertionError, ValueError, IndexError, RuntimeError) as error:
+            raise UserError(
+                f"{manager.latest_checkpoint} cannot be read or does not fit "
+                f"{self.folder / 'settings.json'}: choose another run with --run."
+            ) from error
+        return model
+
+    def write_history(self, rows):
+        """Write history.csv, a line for each of `rows`, dictionaries with the same keys."""
+        lines = [",".join(rows[0])] + [",".join(str(value) for value in r.values()) for r in rows]
+        write_whole(self.folder / "history.csv", "\n".join(lines) + "\n")
+
+    def write_result(self, test):
+        """Write test_result.json, the `Evaluation` of the test images."""
+        write_whole(self.folder / "test_result.json", json.dumps(asdict(test), indent=2) + "\n")
+
+    def read_history(self):
+        """What `write_history` wrote, numbers as floats."""
+        with open(self.folder / "history.csv", encoding="utf-8", newline="") as file:
+            return [
+                {key: float(value) for key, value in row.items()} for row in csv.DictReader(file)
+            ]
+
+
+def create_run(folder, recipe, seed, shards, dataset):
+    """Make a new run's folder, write its settings, and let runs/latest name it.
+
+    Args:
+        folder: where, or None for runs/RECIPE-DATE-TIME.
+        recipe, seed, shards, dataset: what it is to be trained with.
+
+    Raises:
+        UserError: the folder already holds something, or cannot be written.
+    """
+    folder = Path(folder).expanduser().absolute() if folder else unused_folder(recipe.name)
+    settings = {
+        "recipe": asdict(recipe),
+        "seed": seed,
+        "shards": shards,
+        "data": {
+            "name": dataset.name,
+            "source": dataset.source,
+            "checksum": dataset.checksum,
+            "train": len(dataset.train.labels),
+            "validation": len(dataset.validation.labels),
+            "test": len(dataset.test.labels),
+        },
+        "versions": {
+            "python": platform.python_version(),
+            "tensorflow": tf.__version__,
+            "keras": tf.keras.__version__,
+            "numpy": np.__version__,
+        },
+    }
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if any(folder.iterdir()):
+            raise UserError(f"{folder} is not empty: name a new folder with --run.")
+        write_whole(folder / "settings.json", json.dumps(settings, indent=2) + "\n")
+        RUNS.mkdir(exist_ok=True)
+        write_whole(LATEST, f"{folder}\n")
+    except OSError as error:
+        raise UserError(
+            f"{folder} cannot be used for the run ({error.strerror}): name another with --run."
+        ) from error
+    return Run(folder, settings)
+
+
+def unused_folder(recipe_name):
+    """A folder in runs/ that is named after the recipe and the time, and does not exist yet."""
+    name = time.strftime(f"{recipe_name}-%Y%m%d-%H%M%S")
+    folder, count = RUNS / name, 1
+    while folder.exists():
+        count += 1
+        folder = RUNS / f"{name}-{count}"
+    return folder
+
+
+def open_run(folder=None):
+    """The run in `folder`, or the newest one.
+
+    Raises:
+        UserError: there is none, or its settings cannot be read.
+    """
+    if folder is None:
+        if not LATEST.exists():
+            raise UserError(
+                "There is no run yet: train one with `python scripts/train_mnist.py`, or name its "
+                "folder with --run."
+            )
+        folder = LATEST
+    path = Path(folder).expanduser()
+    if path.is_file() and path.name == LATEST.name:
+        path = Path(path.read_text(encoding="utf-8").strip())
+    settings_file = path / "settings.json"
+    try:
+        settings = json.loads(settings_file.read_text(encoding="utf-8"))
+        run = Run(path, settings)
+        run.recipe, settings["seed"], settings["data"]["source"]  # is all there?
+    except OSError as error:
+        raise UserError(
+            f"{path} is not a run's folder ({settings_file.name}: {error.strerror}): name one "
+            "with --run."
+        ) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"{settings_file} does not hold the settings of a run of this version: name another "
+            "run with --run."
+        ) from error
+    return run

@@ -1,0 +1,142 @@
+"""The loss, the gradient step, and many steps in one traced function."""
+
+import tensorflow as tf
+
+from tf_lstm.model import pixels_to_rows
+
+
+def row_losses(logits, labels):
+    """Softmax cross-entropy after every row, in nats.
+
+    Args:
+        logits: (batch, time steps, classes).
+        labels: (batch,) integers.
+
+    Returns:
+        (batch, time steps). A network that knows nothing has ln(10) = 2.303 everywhere.
+    """
+    labels_every_row = tf.repeat(labels[:, tf.newaxis], logits.shape[1], axis=1)
+    # From logits: the logarithm of a softmax that has underflowed to 0 would be -inf.
+    return tf.nn.sparse_softmax_cross_entropy_with_logits(labels_every_row, logits)
+
+
+def learning_rate_schedule(recipe, total_steps):
+    """The learning rate at every step: a linear warm-up, then constant or down a cosine to 0."""
+    if recipe.decay == "none":
+        return recipe.learning_rate
+    warmup_steps = min(recipe.warmup_steps, total_steps // 2)
+    return tf.keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=0.0 if warmup_steps else recipe.learning_rate,
+        decay_steps=max(1, total_steps - warmup_steps),
+        warmup_target=recipe.learning_rate if warmup_steps else None,
+        warmup_steps=warmup_steps,
+    )
+
+
+class Trainer(tf.Module):
+    """A model, its optimizer and the training images: everything that a step depends on.
+
+    Args:
+        model: called as `logits = model(rows)`.
+        recipe: a `Recipe`.
+        images, labels: (n, 28, 28) uint8 and (n,) integers. They become constants of the graph,
+            and a step is told only which of them to take: the fastest way to feed it.
+        total_steps: how many steps there will be, for the learning-rate schedule.
+        shards: each batch is cut into so many parts that are computed side by side.
+    """
+
+    def __init__(self, model, recipe, images, labels, total_steps, shards=1):
+        super().__init__()
+        self.model = model
+        self.recipe = recipe
+        self.images = tf.constant(images)
+        self.labels = tf.constant(labels)
+        self.shards = shards
+        self.variables_to_train = list(model.variables_by_name.values())
+        self.optimizer = tf.keras.optimizers.Adam(
+            learning_rate_schedule(recipe, total_steps), epsilon=recipe.adam_epsilon
+        )
+        # Its variables must exist before the first traced step: a graph cannot create them twice.
+        self.optimizer.build(self.variables_to_train)
+        self.loss_sum = tf.Variable(0.0, trainable=False)  # of the last row, over the epoch so far
+        self.correct = tf.Variable(0, trainable=False)
+        self.seen = tf.Variable(0, trainable=False)
+
+    @tf.function(input_signature=[tf.TensorSpec((None,), tf.int32), tf.TensorSpec((), tf.int32)])
+    def shard_gradients(self, shard, batch_size):
+        """Loss and gradients of a part of a batch; traced once for all shards.
+
+        Args:
+            shard: (shard size,) which of the training images.
+            batch_size: how many images the whole batch has, so that the parts add up to its mean.
+
+        Returns:
+            The sum of the last row's losses, the number classified correctly, and the gradients.
+        """
+        rows = pixels_to_rows(tf.gather(self.images, shard))  # (shard size, 28, 28)
+        labels = tf.gather(self.labels, shard)
+        with tf.GradientTape() as tape:
+            logits = self.model(rows)  # (shard size, time steps, classes)
+            losses = row_losses(logits, labels)  # (shard size, time steps)
+            last_losses = losses[:, -1]
+            objective = last_losses
+            if self.recipe.loss_rows == "every":
+                objective += tf.reduce_mean(losses, axis=1)
+            loss = tf.reduce_sum(objective) / tf.cast(batch_size, tf.float32)
+        gradients = tape.gradient(loss, self.variables_to_train)
+        return tf.reduce_sum(last_losses), count_correct(logits, labels), gradients
+
+    @tf.function(input_signature=[tf.TensorSpec((None,), tf.int32)])
+    def train_step(self, batch):
+        """One gradient step on the training images numbered `batch`, (batch,) int32.
+
+        The shards do not depend on each other, so TensorFlow computes one on each core. Adding up
+        their gradients gives the gradient of the whole batch.
+        """
+        parts = [
+            self.shard_gradients(batch[first :: self.shards], tf.size(batch))
+            for first in range(self.shards)
+        ]
+        last_losses, correct, gradients = zip(*parts, strict=True)
+        gradients = [tf.add_n(same_variable) for same_variable in zip(*gradients, strict=True)]
+        if self.recipe.clip_norm is not None:
+            gradients, _ = tf.clip_by_global_norm(gradients, self.recipe.clip_norm)
+        self.optimizer.apply(gradients, self.variables_to_train)
+        self.loss_sum.assign_add(tf.add_n(last_losses))
+        self.correct.assign_add(tf.add_n(correct))
+        self.seen.assign_add(tf.size(batch))
+
+    @tf.function(input_signature=[tf.TensorSpec((None,), tf.int32)])
+    def train_steps(self, order):
+        """One step after another over the images numbered `order`, without going back to Python.
+
+        The last batch is a smaller one where the batch size does not divide the number of images.
+        """
+        batch_size = self.recipe.batch_size
+        for start in tf.range(0, tf.size(order), batch_size):
+            self.train_step(order[start : start + batch_size])
+
+    def start_epoch(self):
+        """Begin the epoch's means anew."""
+        for variable in (self.loss_sum, self.correct, self.seen):
+            variable.assign(tf.zeros_like(variable))
+
+    def epoch_metrics(self):
+        """Mean loss after the last row, and accuracy, of the epoch's steps so far, as floats."""
+        seen = max(1, int(self.seen))
+        return float(self.loss_sum) / seen, int(self.correct) / seen
+
+    def training_images(self, batch):
+        """The training images numbered `batch`, and their labels, as arrays."""
+        return tf.gather(self.images, batch).numpy(), tf.gather(self.labels, batch).numpy()
+
+    @property
+    def step(self):
+        """How many steps have been taken."""
+        return int(self.optimizer.iterations)
+
+
+def count_correct(logits, labels):
+    """How many images the last row's logits, `logits[:, -1]`, classify correctly: int32."""
+    predicted = tf.argmax(logits[:, -1], axis=1, output_type=tf.int32)
+    return tf.reduce_sum(tf.cast(predicted == tf.cast(labels, tf.int32), tf.int32))
