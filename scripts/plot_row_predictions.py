@@ -78,6 +78,7 @@ def main():
     from tf_lstm.startup import import_tensorflow
 
     import_tensorflow()
+    from tf_lstm.console import short_path
     from tf_lstm.data import load_dataset
     from tf_lstm.evaluation import row_predictions
     from tf_lstm.figures import row_predictions_figure, save_figure, show_figure
@@ -97,7 +98,7 @@ def main():
         split.images[index], int(split.labels[index]), probabilities, title
     )
     save_figure(figure, flags.output)
-    print(f"{title}: {flags.output}")
+    print(f"{title}: {short_path(flags.output)}")
     if flags.show:
         show_figure(figure)
 

@@ -77,7 +77,7 @@ def test_training_prints_what_a_person_wants_to_know(trained, data_folder):
         len(re.findall(r"^epoch \d/2 .* train loss .* validation loss", result.stdout, re.M)) == 2
     )
     assert re.search(r"31 test images: loss \d+\.\d+, accuracy \d+\.\d+ %", result.stdout)
-    assert str(folder) in result.stdout
+    assert f"saved in {folder.relative_to(folder.parents[1])}" in result.stdout
     assert "python scripts/plot_row_predictions.py" in result.stdout.splitlines()[-1]
 
 

@@ -3,6 +3,13 @@
 import math
 import sys
 import time
+from pathlib import Path
+
+
+def short_path(path):
+    """A path as a person would type it here: relative where it lies below the current folder."""
+    path = Path(path)
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def describe_variables(variables_by_name):

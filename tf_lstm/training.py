@@ -5,7 +5,13 @@ import time
 
 import numpy as np
 
-from tf_lstm.console import ProgressLine, describe_digits, describe_epoch, describe_variables
+from tf_lstm.console import (
+    ProgressLine,
+    describe_digits,
+    describe_epoch,
+    describe_variables,
+    short_path,
+)
 from tf_lstm.evaluation import evaluate
 from tf_lstm.figures import learning_curves_figure, save_figure
 from tf_lstm.trainer import Trainer
@@ -79,7 +85,7 @@ def train(run, dataset, quiet=False):
         f"accuracy {100 * test.accuracy:.2f} %"
     )
     say(f"{describe_digits(test.accuracy_per_digit)}\n")
-    print(f"took {time.monotonic() - started:.1f} s, saved in {run.folder}", flush=True)
+    print(f"took {time.monotonic() - started:.1f} s, saved in {short_path(run.folder)}", flush=True)
     return test
 
 
@@ -129,7 +135,7 @@ def epoch_order(seed, epoch, count):
 def describe_data(dataset):
     """Which data, where from, and how many images for what: two lines."""
     return (
-        f"data     {dataset.name}   (--data {dataset.source})\n"
+        f"data     {dataset.name}   (--data {short_path(dataset.source)})\n"
         f"         {len(dataset.train.labels):,} images to train on, "
         f"{len(dataset.validation.labels):,} to validate, {len(dataset.test.labels):,} to test"
     )
