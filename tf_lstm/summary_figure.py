@@ -62,7 +62,7 @@ def _draw_accuracy(axes, counts_by_run, loss_rows):
         name = f"{name}, loss after {LOSS_ROWS.get(rows, rows)}"
         _draw_band(axes, *accuracy_by_row(counts), label=name, **style)
     axes.set(xlabel="rows read", ylabel="accuracy (%)", xticks=range(1, 29), xlim=(0.5, 28.5))
-    axes.legend(loc="lower right", frameon=False, fontsize=9)
+    axes.legend(loc="best", frameon=False, fontsize=9)
     if {"every", "last"} <= set(loss_rows):
         axes.text(0.012, 0.97, LESSON, transform=axes.transAxes, va="top", fontsize=9)
     _tidy(axes)
@@ -122,16 +122,16 @@ def _draw_early_stopping(axes, counts):
         if threshold in (0.5, 0.7, 0.9, 0.95, 0.99, 0.999):
             end = (rows_read[place], 100 * accuracy[place])
             name = f"{threshold:g}"
-            axes.annotate(name, end, (3, -10), textcoords="offset points", fontsize=8)
+            axes.annotate(name, end, (-4, 4), textcoords="offset points", ha="right", fontsize=8)
     lowest = max(100 * accuracy.min() // 10 * 10 - 10, 0)
     axes.set(xlabel="rows read, mean", ylabel="accuracy (%)")
-    axes.set(xticks=ROW_TICKS, ylim=(lowest, 101))
+    axes.set(xticks=ROW_TICKS, ylim=(lowest, 104))
     axes.legend(loc="lower right", frameon=False, fontsize=9)
     _tidy(axes)
 
 
 def _draw_confusion(axes, counts):
-    axes.set_title(f"Last row after which ≥ {CONFUSED:.0%} are taken for …", **TITLE)
+    axes.set_title(f"Last row after which {100 * CONFUSED:.0f} % are taken for …", **TITLE)
     rows = last_confused_rows(counts, CONFUSED)
     axes.imshow(rows, cmap="Oranges", vmin=0, vmax=len(counts.confusion))
     for label, leading in zip(*np.nonzero(rows), strict=True):
