@@ -4,6 +4,7 @@ MNIST's makers fitted each digit into 20 × 20 pixels, keeping its proportions, 
 reduction, and put its centre of mass in the middle of 28 × 28, as white ink on black.
 """
 
+import math
 import warnings
 
 import numpy as np
@@ -65,7 +66,7 @@ def read_picture(path):
 
 def split_grey_and_opacity(picture):
     """Reduce a loaded `PIL.Image` to two arrays of floats: grey levels, and opacity."""
-    factor = max(1, round(max(picture.size) / WORKING_SIDE))
+    factor = math.ceil(max(picture.size) / WORKING_SIDE)
     if picture.mode.startswith(("I", "F")):  # 16 bits or more: convert() would cut off, not scale
         grey = np.asarray(picture, np.float64)
         clear = picture.info.get("transparency")
