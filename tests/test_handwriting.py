@@ -135,7 +135,10 @@ def refused(path, word):
     assert str(caught.value).count("\n") == 0
 
 
-@pytest.mark.parametrize("content", [b"", b"no image at all", b"%!PS-Adobe-3.0 EPSF-3.0\n"])
+POSTSCRIPT = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n"
+
+
+@pytest.mark.parametrize("content", [b"", b"no image at all", POSTSCRIPT])
 def test_what_is_no_picture_is_refused(content, tmp_path):
     path = tmp_path / "digit.png"
     path.write_bytes(content)

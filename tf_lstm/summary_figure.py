@@ -117,7 +117,7 @@ def _draw_early_stopping(axes, counts):
     rows_read, accuracy = early_stopping(counts)
     axes.plot(rows_read, 100 * accuracy, color=TRUE, marker="o", markersize=4, label="stop at p")
     for place, threshold in enumerate(THRESHOLDS):
-        if threshold in (0.5, 0.7, 0.9, 0.95, 0.99, 0.999):
+        if threshold in (0.5, 0.7, 0.9, 0.99, 0.999):
             end = (rows_read[place], 100 * accuracy[place])
             name = f"{threshold:g}"
             axes.annotate(name, end, (-4, 4), textcoords="offset points", ha="right", fontsize=8)
