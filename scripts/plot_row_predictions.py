@@ -86,7 +86,7 @@ def main():
 
     run = open_run(flags.run)
     model = run.best_model()
-    dataset = load_dataset(flags.data or run.settings["data"]["source"])
+    dataset = load_dataset(flags.data or run.settings["data"]["source"], run.recipe.validation)
     split = getattr(dataset, flags.split)
     index = choose_image(dataset, flags.split, flags.index, flags.digit)
 

@@ -11,32 +11,43 @@ from tf_lstm.command_line import number, run_script
 from tf_lstm.recipes import RECIPES
 
 
+def describe_recipes():
+    """A line for each recipe, with its own default of each setting that has a flag."""
+    lines = ["recipes:     epochs  batch size  units  learning rate"]
+    for recipe in RECIPES.values():
+        lines.append(
+            f"  {recipe.name:10} {recipe.epochs:6}  {recipe.batch_size:10}  {recipe.units:5}  "
+            f"{recipe.learning_rate:13}  {recipe.description}"
+        )
+    return "\n".join(lines)
+
+
 def parse_flags():
     parser = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="recipes:\n"
-        + "\n".join(f"  {recipe.name:8} {recipe.description}" for recipe in RECIPES.values()),
+        epilog=describe_recipes(),
     )
-    default = RECIPES["default"]
 
     def flag(name, shown_default, text, **options):
         parser.add_argument(name, help=f"{text} (default: {shown_default})", **options)
 
     def setting(name, text, parse):
-        shown = ", ".join(
-            f"{getattr(recipe, name)} in {recipe.name}"
-            if recipe is not default
-            else f"{getattr(recipe, name)}"
-            for recipe in RECIPES.values()
-        )
+        shown = f"{getattr(RECIPES['default'], name)}, other recipes have their own"
         flag("--" + name.replace("_", "-"), shown, text, type=parse, metavar="N")
 
-    flag("--recipe", "default", "settings to train with", choices=RECIPES, default="default")
+    flag(
+        "--recipe",
+        "default",
+        "settings to train with, one of the names below",
+        choices=RECIPES,
+        default="default",
+        metavar="NAME",
+    )
     setting("epochs", "how often to go through the training images", number(int, 1, 100_000))
     setting("batch_size", "training images a step", number(int, 1, 60_000))
     setting("units", "size of the LSTM's hidden state", number(int, 1, 8192))
-    setting("learning_rate", "Adam's step size at its peak", number(float, 1e-9, 10.0))
+    setting("learning_rate", "the optimizer's, at its peak", number(float, 1e-9, 10.0))
     flag(
         "--seed",
         0,
@@ -53,6 +64,13 @@ def parse_flags():
         metavar="PATH",
     )
     flag("--run", "runs/RECIPE-DATE-TIME", "a new folder for the run", metavar="FOLDER")
+    flag(
+        "--engine",
+        "cell",
+        "`cell` unrolls the LSTMCell row by row, `folded` computes the same faster",
+        choices=("cell", "folded"),
+        default="cell",
+    )
     flag("--quiet", "off", "print only the result", action="store_true")
     return parser.parse_args()
 
@@ -75,8 +93,8 @@ def main():
     from tf_lstm.runs import create_run
     from tf_lstm.training import train
 
-    dataset = load_dataset(flags.data)
-    run = create_run(flags.run, recipe, flags.seed, cores(), dataset)
+    dataset = load_dataset(flags.data, recipe.validation)
+    run = create_run(flags.run, recipe, flags.seed, dataset, engine=flags.engine, shards=cores())
     train(run, dataset, flags.quiet)
     plot = "python scripts/plot_row_predictions.py"
     print(f"next     {plot} --run {flags.run}" if flags.run else f"next     {plot}")

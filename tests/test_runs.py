@@ -23,7 +23,7 @@ def runs_folder(tmp_path, monkeypatch):
 
 
 def new_run(folder=None):
-    return create_run(folder, BASIC, 7, 2, DATASET)
+    return create_run(folder, BASIC, 7, DATASET, engine="cell", shards=2)
 
 
 def test_settings_hold_every_value_the_data_and_the_versions():

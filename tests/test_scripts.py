@@ -71,7 +71,7 @@ def test_training_prints_what_a_person_wants_to_know(trained, data_folder):
     assert result.stderr == ""
     assert f"{data_folder.name}/ (not MNIST)" in result.stdout
     assert "42 images to train on, 3 to validate, 31 to test" in result.stdout
-    assert re.search(r"cell\.kernel +7 × 28 +196\n", result.stdout)
+    assert re.search(r"layers\[0\]\[0\]\.kernel +7 × 28 +196\n", result.stdout)
     assert re.search(r"all +703\n", result.stdout)
     assert (
         len(re.findall(r"^epoch \d/2 .* train loss .* validation loss", result.stdout, re.M)) == 2

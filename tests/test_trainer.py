@@ -19,9 +19,9 @@ IMAGES, LABELS = draw_digits(22, seed=5)
 UNITS = 6
 
 
-def new_trainer(shards=1, dtype=tf.float32, **settings):
+def new_trainer(shards=1, **settings):
     recipe = dataclasses.replace(DEFAULT, units=UNITS, batch_size=8, warmup_steps=0, **settings)
-    model = RowClassifier(UNITS, recipe.initial_values, seed=1, dtype=dtype)
+    model = RowClassifier(recipe, seed=1)
     return Trainer(model, recipe, IMAGES, LABELS, total_steps=20, shards=shards)
 
 
@@ -45,7 +45,7 @@ def test_losses_of_hopeless_logits_are_finite():
 
 def test_untrained_network_knows_nothing():
     images, labels = draw_digits(500, seed=6)
-    untrained = evaluate(RowClassifier(), images, labels)
+    untrained = evaluate(RowClassifier(DEFAULT), images, labels)
     assert untrained.loss == pytest.approx(math.log(10), abs=0.1)
     assert 0.02 < untrained.accuracy < 0.25
 
@@ -64,7 +64,7 @@ def test_the_objective_is_the_last_row_alone_or_with_the_mean_of_all(loss_rows):
         last, *others = (mean_cross_entropy(logits[:, t], LABELS[batch]) for t in range(27, -1, -1))
         return last if loss_rows == "last" else last + np.mean([last, *others])
 
-    gradients = trainer.shard_gradients(tf.constant(batch), 8)[2]
+    gradients = trainer.shard_gradients(tf.constant(batch), 8, tf.constant([0, 0], tf.int64))[2]
     gradient = gradients[list(values).index(name)].numpy()[where]
     assert gradient == pytest.approx((objective(step) - objective(-step)) / (2 * step), rel=1e-3)
 

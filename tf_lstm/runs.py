@@ -51,10 +51,9 @@ class Run:
         """The `Recipe` that the run was made by."""
         return Recipe(**self.settings["recipe"])
 
-    def new_model(self):
-        """The run's model with its initial values."""
-        recipe = self.recipe
-        return RowClassifier(recipe.units, recipe.initial_values, self.settings["seed"])
+    def new_model(self, engine="cell"):
+        """The run's model with its initial values; see `RowClassifier` for `engine`."""
+        return RowClassifier(self.recipe, self.settings["seed"], engine)
 
     def checkpoints(self, which, **objects):
         """The `tf.train.CheckpointManager` of `which` checkpoints, "best" or "latest"."""
@@ -104,12 +103,13 @@ class Run:
             ]
 
 
-def create_run(folder, recipe, seed, shards, dataset):
+def create_run(folder, recipe, seed, dataset, **how):
     """Make a new run's folder, write its settings, and let runs/latest name it.
 
     Args:
         folder: where, or None for runs/RECIPE-DATE-TIME.
-        recipe, seed, shards, dataset: what it is to be trained with.
+        recipe, seed, dataset: what is to be trained.
+        how: settings that change nothing but rounding: `engine`, `shards`.
 
     Raises:
         UserError: the folder already holds something, or cannot be written.
@@ -118,7 +118,7 @@ def create_run(folder, recipe, seed, shards, dataset):
     settings = {
         "recipe": asdict(recipe),
         "seed": seed,
-        "shards": shards,
+        **how,
         "data": {
             "name": dataset.name,
             "source": dataset.source,

@@ -32,8 +32,8 @@ def train(run, dataset, quiet=False):
     """
     started = time.monotonic()
     say = (lambda text: None) if quiet else (lambda text: print(text, flush=True))
-    recipe = run.recipe
-    model = run.new_model()
+    recipe, settings = run.recipe, run.settings
+    model = run.new_model(settings["engine"])
     say(f"{describe_data(dataset)}\nrecipe   {recipe.name}: {recipe.description}")
     say(f"\n{describe_variables(model.variables_by_name)}\n")
 
@@ -41,7 +41,9 @@ def train(run, dataset, quiet=False):
     steps_per_epoch = math.ceil(len(labels) / recipe.batch_size)
     total_steps = recipe.steps or recipe.epochs * steps_per_epoch
     epochs = math.ceil(total_steps / steps_per_epoch)
-    trainer = Trainer(model, recipe, images, labels, total_steps, run.settings["shards"])
+    trainer = Trainer(
+        model, recipe, images, labels, total_steps, settings["shards"], settings["seed"]
+    )
     latest = run.checkpoints("latest", trainer=trainer)
     best = run.checkpoints("best", model=model)
     best_accuracy = -math.inf
@@ -49,7 +51,7 @@ def train(run, dataset, quiet=False):
     history = []
     for epoch in range(1, epochs + 1):
         epoch_started = time.monotonic()
-        order = epoch_order(run.settings["seed"], epoch, len(labels))
+        order = epoch_order(settings["seed"], epoch, len(labels))
         steps = min(steps_per_epoch, total_steps - trainer.step)
         train_epoch(trainer, order[: steps * recipe.batch_size], f"epoch {epoch}/{epochs}", say)
 
