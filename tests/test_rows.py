@@ -33,6 +33,13 @@ def test_blank_columns_are_appended():
     )
 
 
+def test_pixels_can_be_cut_into_other_time_steps():
+    rows = images_to_rows(IMAGES, replace(DEFAULT, time_steps=56))
+    assert rows.shape == (6, 56, 14)
+    whole_rows = tf.reshape(rows, (6, 28, 28))
+    np.testing.assert_array_equal(whole_rows, images_to_rows(IMAGES, DEFAULT))
+
+
 def test_bent_images_resemble_their_originals_but_differ_from_each_other():
     same = np.stack([IMAGES[0]] * 50)
     bent = bend(same, [1, 2]).numpy()

@@ -19,6 +19,7 @@ class Recipe:
     validation: bool  # set 5,000 training images aside, to choose the best weights by
     pixel_offset: float  # subtracted from pixels in [0, 1]
     pad_columns: int  # blank columns appended to every row
+    time_steps: int  # the same pixels as so many rows: 28, or 56 half rows, or 14 pairs of rows
     augment: bool  # bend every training image a little, anew each time
 
     # The network: see `model`.
@@ -51,6 +52,7 @@ BASIC = Recipe(
     validation=True,
     pixel_offset=0.0,
     pad_columns=0,
+    time_steps=28,
     augment=False,
     input_projection=True,
     layers=1,
@@ -124,6 +126,7 @@ KERAS_30 = Recipe(
     validation=False,
     pixel_offset=0.5,
     pad_columns=0,
+    time_steps=28,
     augment=False,
     input_projection=False,
     layers=1,

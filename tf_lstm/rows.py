@@ -6,8 +6,8 @@ SIZE = 28  # pixels along each side of an image
 
 
 def features(recipe):
-    """How many numbers a row has."""
-    return SIZE + recipe.pad_columns
+    """How many numbers a time step has."""
+    return SIZE * (SIZE + recipe.pad_columns) // recipe.time_steps
 
 
 def images_to_rows(images, recipe, dtype=tf.float32):
@@ -18,11 +18,12 @@ def images_to_rows(images, recipe, dtype=tf.float32):
         recipe: a `Recipe`.
 
     Returns:
-        (batch, 28, features) of `dtype`: pixels in [0, 1] less the recipe's offset, and blank
-        columns (the offset does not move these: they hold zeros) on the right.
+        (batch, time steps, features) of `dtype`: pixels in [0, 1] less the recipe's offset, and
+        blank columns (the offset does not move these: they hold zeros) on the right.
     """
     rows = tf.cast(images, dtype) / 255 - tf.cast(recipe.pixel_offset, dtype)
-    return tf.pad(rows, [[0, 0], [0, 0], [0, recipe.pad_columns]])
+    padded = tf.pad(rows, [[0, 0], [0, 0], [0, recipe.pad_columns]])
+    return tf.reshape(padded, (-1, recipe.time_steps, features(recipe)))
 
 
 def bend(images, seed):
