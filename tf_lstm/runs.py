@@ -8,10 +8,12 @@ checkpoints/latest/     the newest weights and optimizer
 checkpoints/best/       the weights that did best on the validation images
 """
 
+import contextlib
 import csv
 import json
 import os
 import platform
+import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -19,12 +21,20 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+try:
+    import fcntl
+except ImportError:  # Windows, where nobody watches over two processes in one run
+    fcntl = None
+
 from tf_lstm.errors import UserError
 from tf_lstm.model import RowClassifier
 from tf_lstm.recipes import Recipe
 
 RUNS = Path(__file__).resolve().parents[1] / "runs"
 LATEST = RUNS / "latest"  # a text file that names the newest run's folder
+
+# What reading a damaged checkpoint, or one of another model, raises.
+DAMAGES = (tf.errors.OpError, AssertionError, ValueError, IndexError, RuntimeError)
 
 
 def write_whole(path, text):
@@ -63,6 +73,33 @@ class Run:
             checkpoint, folder, max_to_keep=2 if which == "latest" else 1
         )
 
+    def restore(self, manager):
+        """Restore a manager's objects from its newest checkpoint that is intact.
+
+        Returns:
+            Whether there was one.
+
+        Raises:
+            UserError: there are checkpoints, but none that can be read and fits the settings.
+        """
+        damaged = None
+        for path in reversed(manager.checkpoints):
+            try:
+                status = manager.checkpoint.restore(path)
+                status.assert_existing_objects_matched().expect_partial()
+            except DAMAGES as error:
+                print(f"{path} is damaged or does not fit the settings.", file=sys.stderr)
+                damaged = damaged or (path, error)
+            else:
+                return True
+        if damaged:
+            path, error = damaged
+            raise UserError(
+                f"{path} cannot be read or does not fit {self.folder / 'settings.json'}, and no "
+                "older one does: choose another run."
+            ) from error
+        return False
+
     def best_model(self):
         """The model with the weights that did best on the validation images.
 
@@ -70,21 +107,36 @@ class Run:
             UserError: the run has no such checkpoint yet, or it does not fit the settings.
         """
         model = self.new_model()
-        manager = self.checkpoints("best", model=model)
-        if manager.latest_checkpoint is None:
+        if not self.restore(self.checkpoints("best", model=model)):
             raise UserError(
                 f"{self.folder} has no finished epoch yet: let its training go on, or choose "
                 "another run with --run."
             )
-        try:
-            status = manager.checkpoint.restore(manager.latest_checkpoint)
-            status.assert_existing_objects_matched().expect_partial()
-        except (tf.errors.OpError, AssertionError, ValueError, IndexError, RuntimeError) as error:
-            raise UserError(
-                f"{manager.latest_checkpoint} cannot be read or does not fit "
-                f"{self.folder / 'settings.json'}: choose another run with --run."
-            ) from error
         return model
+
+    @property
+    def is_finished(self):
+        """Whether the test is done."""
+        return (self.folder / "test_result.json").exists()
+
+    @contextlib.contextmanager
+    def locked(self):
+        """While a `with` block runs, no other process may write the run.
+
+        Raises:
+            UserError: another one does.
+        """
+        with open(self.folder / "lock", "w") as file:
+            try:
+                # The system lets go of it when the process ends, in whatever way.
+                if fcntl:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                raise UserError(
+                    f"{self.folder} is being trained by another process: wait for it, or choose "
+                    "another run."
+                ) from error
+            yield
 
     def write_history(self, rows):
         """Write history.csv, a line for each of `rows`, dictionaries with the same keys."""
@@ -96,10 +148,13 @@ class Run:
         write_whole(self.folder / "test_result.json", json.dumps(asdict(test), indent=2) + "\n")
 
     def read_history(self):
-        """What `write_history` wrote, numbers as floats."""
+        """What `write_history` wrote: a list of dictionaries, empty before the first epoch's end."""
+        if not (self.folder / "history.csv").exists():
+            return []
         with open(self.folder / "history.csv", encoding="utf-8", newline="") as file:
             return [
-                {key: float(value) for key, value in row.items()} for row in csv.DictReader(file)
+                {key: int(text) if text.isdigit() else float(text) for key, text in row.items()}
+                for row in csv.DictReader(file)
             ]
 
 

@@ -4,6 +4,8 @@ import tensorflow as tf
 
 from tf_lstm.rows import bend, images_to_rows
 
+NOT_FINITE = "the gradient is not finite"
+
 
 def row_losses(logits, labels):
     """Softmax cross-entropy after every row, in nats.
@@ -118,9 +120,12 @@ class Trainer(tf.Module):
         ]
         last_losses, correct, gradients = zip(*parts, strict=True)
         gradients = [tf.add_n(same_variable) for same_variable in zip(*gradients, strict=True)]
+        # An infinite gradient, or one that is no number, stops here: the weights stay as they are.
+        norm = tf.debugging.check_numerics(tf.linalg.global_norm(gradients), NOT_FINITE)
         if self.recipe.clip_norm is not None:
-            gradients, _ = tf.clip_by_global_norm(gradients, self.recipe.clip_norm)
-        self.optimizer.apply(gradients, self.variables_to_train)
+            gradients, _ = tf.clip_by_global_norm(gradients, self.recipe.clip_norm, norm)
+        with tf.control_dependencies([norm]):
+            self.optimizer.apply(gradients, self.variables_to_train)
         self.loss_sum.assign_add(tf.add_n(last_losses))
         self.correct.assign_add(tf.add_n(correct))
         self.seen.assign_add(tf.size(batch))
