@@ -63,6 +63,7 @@ def parse_flags():
         metavar="PATH",
     )
     flag("--run", "runs/RECIPE-DATE-TIME", "a new folder for the run", metavar="FOLDER")
+    flag("--overwrite", "off", "give up the run that --run holds already", action="store_true")
     flag(
         "--engine",
         "cell",
@@ -107,7 +108,9 @@ def begin(flags):
     recipe = dataclasses.replace(RECIPES[flags.recipe or "default"], **changes)
     dataset = load_dataset(flags.data, recipe.validation)
     seed, engine = flags.seed or 0, flags.engine or "cell"
-    run = create_run(flags.run, recipe, seed, dataset, engine=engine, shards=cores())
+    run = create_run(
+        flags.run, recipe, seed, dataset, flags.overwrite, engine=engine, shards=cores()
+    )
     return run, dataset
 
 

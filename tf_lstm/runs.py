@@ -13,6 +13,7 @@ import csv
 import json
 import os
 import platform
+import shutil
 import sys
 import time
 from dataclasses import asdict
@@ -33,6 +34,7 @@ from tf_lstm.recipes import Recipe
 RUNS = Path(__file__).resolve().parents[1] / "runs"
 LATEST = RUNS / "latest"  # a text file that names the newest run's folder
 
+FILES = ("settings.json", "history.csv", "learning_curves.png", "test_result.json")
 # What reading a damaged checkpoint, or one of another model, raises.
 DAMAGES = (tf.errors.OpError, AssertionError, ValueError, IndexError, RuntimeError)
 
@@ -88,15 +90,16 @@ class Run:
                 status = manager.checkpoint.restore(path)
                 status.assert_existing_objects_matched().expect_partial()
             except DAMAGES as error:
-                print(f"{path} is damaged or does not fit the settings.", file=sys.stderr)
                 damaged = damaged or (path, error)
             else:
+                if damaged:
+                    print(f"{damaged[0]} is damaged: {path} is used instead.", file=sys.stderr)
                 return True
         if damaged:
             path, error = damaged
             raise UserError(
                 f"{path} cannot be read or does not fit {self.folder / 'settings.json'}, and no "
-                "older one does: choose another run."
+                "older one does: choose another run with --run."
             ) from error
         return False
 
@@ -148,7 +151,7 @@ class Run:
         write_whole(self.folder / "test_result.json", json.dumps(asdict(test), indent=2) + "\n")
 
     def read_history(self):
-        """What `write_history` wrote: a list of dictionaries, empty before the first epoch's end."""
+        """What `write_history` wrote: a list of dictionaries, empty before an epoch's end."""
         if not (self.folder / "history.csv").exists():
             return []
         with open(self.folder / "history.csv", encoding="utf-8", newline="") as file:
@@ -158,12 +161,13 @@ class Run:
             ]
 
 
-def create_run(folder, recipe, seed, dataset, **how):
+def create_run(folder, recipe, seed, dataset, overwrite=False, **how):
     """Make a new run's folder, write its settings, and let runs/latest name it.
 
     Args:
         folder: where, or None for runs/RECIPE-DATE-TIME.
         recipe, seed, dataset: what is to be trained.
+        overwrite: give up a run that is there already; other files are never touched.
         how: settings that change nothing but rounding: `engine`, `shards`.
 
     Raises:
@@ -191,6 +195,8 @@ def create_run(folder, recipe, seed, dataset, **how):
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        if overwrite and (folder / "settings.json").exists():
+            remove_run(folder)
         if any(folder.iterdir()):
             raise UserError(f"{folder} is not empty: name a new folder with --run.")
         write_whole(folder / "settings.json", json.dumps(settings, indent=2) + "\n")
@@ -201,6 +207,15 @@ def create_run(folder, recipe, seed, dataset, **how):
             f"{folder} cannot be used for the run ({error.strerror}): name another with --run."
         ) from error
     return Run(folder, settings)
+
+
+def remove_run(folder):
+    """Delete a run's files, and nothing else that may be in its folder."""
+    with Run(folder, {}).locked():
+        for name in (*FILES, "lock"):
+            (folder / name).unlink(missing_ok=True)
+        if (folder / "checkpoints").exists():
+            shutil.rmtree(folder / "checkpoints")
 
 
 def unused_folder(recipe_name):
