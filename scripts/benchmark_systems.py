@@ -220,9 +220,9 @@ SYSTEMS = {
 
 
 def main():
-    system, settings, data = sys.argv[1], json.loads(sys.argv[2]), sys.argv[3]
-    arrays = np.load(data)
-    train, infer, first_step = SYSTEMS[system](settings, arrays["images"], arrays["labels"])
+    system, settings, count, data = sys.argv[1], json.loads(sys.argv[2]), *sys.argv[3:]
+    images, labels = (np.load(data)[name][: int(count)] for name in ("images", "labels"))
+    train, infer, first_step = SYSTEMS[system](settings, images, labels)
     first_step()
     print(json.dumps({"ready": True}), flush=True)
     for line in sys.stdin:

@@ -34,7 +34,7 @@ DATASET = Dataset(
     test=Split(IMAGES[40:], LABELS[40:]),
 )
 # Dropout, bent images, a schedule, an optimizer with state; 22 images are 6 steps of 4 or fewer.
-RECIPE = dataclasses.replace(BEST, units=4, batch_size=4, epochs=2, warmup_steps=3)
+RECIPE = dataclasses.replace(BEST, units=4, time_steps=7, batch_size=4, epochs=2, warmup_steps=3)
 
 
 @pytest.fixture(autouse=True)
@@ -142,7 +142,9 @@ def test_a_signal_stops_after_a_few_steps_and_says_how_to_go_on(tmp_path, left_a
 
 
 def test_a_gradient_that_is_not_finite_stops_the_run_and_spares_the_weights(tmp_path):
-    recipe = dataclasses.replace(STACKED_32, units=4, batch_size=4, learning_rate=1e38)
+    recipe = dataclasses.replace(
+        STACKED_32, units=4, time_steps=7, batch_size=4, learning_rate=1e38
+    )
     run = new_run(tmp_path / "run", recipe)
     with pytest.raises(UserError, match=r"not finite at step \d+.*learning rate.*--learning-rate"):
         train(run, DATASET, quiet=True)
