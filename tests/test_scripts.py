@@ -141,7 +141,7 @@ def test_basic_prints_the_training_accuracy_every_50_steps(run_script, data_fold
     assert "accuracy" in result.stdout and "epoch" not in result.stdout
     flags = flags[:-1]
     result = run_script("train_mnist.py", *flags, "--data", data_folder, "--run", tmp_path / "two")
-    steps = re.findall(r"^step +(\d+)   accuracy on this step's batch", result.stdout, re.M)
+    steps = re.findall(r"^step +(\d+)   accuracy on its batch", result.stdout, re.M)
     assert steps == ["0", "50", "100"]  # 3 epochs of 42 steps
 
 
