@@ -254,7 +254,7 @@ def test_row_predictions_are_equal_byte_for_byte_hatches_too(tmp_path):
     few = Figure()
     for name in ("a.svg", "b.svg"):
         few.clear()
-        figures._draw_rows_read(few.add_subplot(), IMAGE, 9)
+        figures.draw_rows_read(few.add_subplot(), IMAGE, 9)
         save_figure(few, tmp_path / name)
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
 

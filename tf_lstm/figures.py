@@ -5,6 +5,7 @@ The figures are `matplotlib.figure.Figure` objects that pyplot does not know, un
 
 import os
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 
 import matplotlib
@@ -15,9 +16,10 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import LogLocator, MaxNLocator
 
 from tf_lstm.errors import UserError
+from tf_lstm.row_statistics import commit_row
 
 # From Okabe and Ito's palette, whose colours colour-blind readers tell apart too.
-TRUE, RIVAL, OTHER = "#0072B2", "#E69F00", "0.6"
+TRUE, RIVAL, OTHER, LEADING = "#0072B2", "#E69F00", "0.6", "#009E73"
 UNREAD = {"facecolor": "0.9", "edgecolor": "0.7", "hatch": "////"}
 DECIDED = "#e3eff8"
 
@@ -29,14 +31,15 @@ METADATA = {
 }
 
 
-def commit_row(probabilities):
-    """Return the row, 1 to time steps, from which the leading class never changes again.
-
-    probabilities: (time steps, classes), after each row.
-    """
-    leading = np.argmax(probabilities, axis=-1)
-    (different,) = np.nonzero(leading != leading[-1])
-    return int(different[-1]) + 2 if different.size else 1
+def describe_answer(probabilities, label):
+    """Which class leads in the end, from which row on, and whether it is right, in a sentence."""
+    final = int(np.argmax(probabilities[-1]))
+    verdict = "" if label is None else " (right)" if final == label else " (wrong)"
+    known = "" if label is None else f"Label {label}. "
+    return (
+        f"{known}From row {commit_row(probabilities)} on the leading class is {final}{verdict} "
+        "and never changes again."
+    )
 
 
 def row_predictions_figure(image, label, probabilities, title):
@@ -44,7 +47,7 @@ def row_predictions_figure(image, label, probabilities, title):
 
     Args:
         image: (28, 28) uint8.
-        label: the true class, 0 to 9.
+        label: the true class, 0 to 9, or None where nobody knows it.
         probabilities: (28, 10), the softmax after each row.
         title: which image of which data, read by which run.
 
@@ -52,28 +55,23 @@ def row_predictions_figure(image, label, probabilities, title):
         A `Figure`. Its axes come in pairs: "image t" shows the rows 1 to t, "row t" has the bars.
     """
     decided = commit_row(probabilities)
-    final = int(np.argmax(probabilities[-1]))
     figure = Figure(figsize=(8.5, 10.4), dpi=130, facecolor="white")
     grid = figure.add_gridspec(
         7, 4, left=0.012, right=0.972, top=0.884, bottom=0.022, wspace=0.15, hspace=0.46
     )
     for row, after_row in enumerate(probabilities, start=1):
         left, right = grid[row - 1].subgridspec(1, 2, width_ratios=(1, 1.04), wspace=0.05)
-        _draw_rows_read(figure.add_subplot(left, label=f"image {row}"), image, row)
+        draw_rows_read(figure.add_subplot(left, label=f"image {row}"), image, row)
         bars = figure.add_subplot(right, label=f"row {row}")
-        _draw_probabilities(bars, after_row, label, f"row {row}")
+        draw_probabilities(bars, after_row, label, f"row {row}")
         bars.set_facecolor(DECIDED if row >= decided else "white")
 
-    verdict = "right" if final == label else "wrong"
     explanation = (
-        f"Label {label}. From row {decided} on the leading class is {final} ({verdict}) and never "
-        "changes again.\nBars: the softmax over the ten digits, after that row. "
-        "Above them: row · leading class · its probability."
+        f"{describe_answer(probabilities, label)}\nBars: the softmax over the ten digits, after "
+        "that row. Above them: row · leading class · its probability."
     )
     colours = [
-        Patch(color=TRUE, label=f"true class, {label}"),
-        Patch(color=RIVAL, label="a wrong class leads"),
-        Patch(color=OTHER, label="other classes"),
+        *class_patches(label),
         Patch(**UNREAD, label="not read yet"),
         Patch(facecolor=DECIDED, edgecolor="0.7", label="leader never changes again"),
     ]
@@ -83,7 +81,20 @@ def row_predictions_figure(image, label, probabilities, title):
     return figure
 
 
-def _draw_rows_read(axes, image, rows_read):
+def class_patches(label):
+    """What the colours of the bars mean, for a legend."""
+    if label is None:
+        leaders = [Patch(color=LEADING, label="leading class")]
+    else:
+        leaders = [
+            Patch(color=TRUE, label=f"true class, {label}"),
+            Patch(color=RIVAL, label="a wrong class leads"),
+        ]
+    return [*leaders, Patch(color=OTHER, label="other classes")]
+
+
+def draw_rows_read(axes, image, rows_read):
+    """Draw the first rows of an image (28, 28), and a hatched area in place of the others."""
     unread = np.broadcast_to(np.arange(len(image))[:, None] >= rows_read, image.shape)
     axes.imshow(np.ma.masked_array(image, unread), cmap="gray", vmin=0, vmax=255)
     axes.patch.set(**UNREAD)
@@ -91,14 +102,16 @@ def _draw_rows_read(axes, image, rows_read):
     axes.spines[:].set_visible(False)
 
 
-def _draw_probabilities(axes, probabilities, label, name):
+def draw_probabilities(axes, probabilities, label, name):
+    """Draw the probabilities of the ten classes as bars, under their leader's name and value."""
     leading = int(np.argmax(probabilities))
     colours = [OTHER] * len(probabilities)
-    colours[leading] = RIVAL
-    colours[label] = TRUE
+    colours[leading] = LEADING if label is None else RIVAL
+    if label is not None:
+        colours[label] = TRUE
     axes.bar(range(len(probabilities)), probabilities, color=colours, width=0.8, zorder=2)
-    mark = "✓" if leading == label else "✗"
-    axes.set_title(f"{name} · {leading} · {probabilities[leading]:.2f} {mark}", fontsize=8, pad=3)
+    mark = "" if label is None else " ✓" if leading == label else " ✗"
+    axes.set_title(f"{name} · {leading} · {probabilities[leading]:.2f}{mark}", fontsize=8, pad=3)
     axes.set(xlim=(-0.6, len(probabilities) - 0.4), ylim=(0, 1))
     axes.set_xticks(range(len(probabilities)))
     axes.set_yticks([0, 0.5, 1], ["0", ".5", "1"])
@@ -106,7 +119,8 @@ def _draw_probabilities(axes, probabilities, label, name):
     axes.tick_params(length=0, pad=2, labelsize=7)
     axes.grid(axis="y", color="0.8", linewidth=0.6)
     axes.spines[["left", "right", "top"]].set_visible(False)
-    axes.get_xticklabels()[label].set(color=TRUE, fontweight="bold")
+    if label is not None:
+        axes.get_xticklabels()[label].set(color=TRUE, fontweight="bold")
 
 
 def learning_curves_figure(history, title):
@@ -154,30 +168,44 @@ def _draw_curves(axes, history, key, ylabel, convert):
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def save_figure(figure, path):
-    """Write a figure as PNG, SVG or PDF, by the path's suffix: whole or not at all."""
+@contextmanager
+def whole_file(path, suffixes):
+    """Give a path to write to in place of `path`, which then appears whole or not at all."""
     path = Path(path)
-    suffix = path.suffix.lower()
-    if suffix not in METADATA:
-        raise UserError(f"Cannot tell the format of {path}: end its name in .png, .svg or .pdf.")
+    if path.suffix.lower() not in suffixes:
+        *others, last = suffixes
+        choice = f"{', '.join(others)} or {last}" if others else last
+        raise UserError(f"Cannot tell the format of {path}: end its name in {choice}.")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with (
-            tempfile.TemporaryDirectory(dir=path.parent) as folder,
-            matplotlib.rc_context({"svg.hashsalt": "tf_lstm"}),
-        ):
+        with tempfile.TemporaryDirectory(dir=path.parent) as folder:
             unfinished = Path(folder, path.name)
-            figure.savefig(unfinished, format=suffix[1:], metadata=METADATA[suffix])
+            yield unfinished
             os.replace(unfinished, path)
     except OSError as error:
         raise UserError(f"Cannot write {path} ({error.strerror}): choose another path.") from error
 
 
-def show_figure(figure):
-    """Open a window with a figure, and wait until it is closed."""
+def save_figure(figure, path):
+    """Write a figure as PNG, SVG or PDF, by the path's suffix: whole or not at all."""
+    with whole_file(path, METADATA) as unfinished:
+        suffix = unfinished.suffix.lower()
+        with matplotlib.rc_context({"svg.hashsalt": "tf_lstm"}):
+            figure.savefig(unfinished, format=suffix[1:], metadata=METADATA[suffix])
+
+
+def require_display(advice):
+    """Raise a UserError with `advice` where no window can be opened."""
     from matplotlib import pyplot  # it chooses a backend, which only a window needs
 
     if pyplot.get_backend() in backend_registry.list_builtin(BackendFilter.NON_INTERACTIVE):
-        raise UserError("There is no display for a window: leave --show out and open the file.")
+        raise UserError(f"There is no display for a window: {advice}")
+
+
+def show_figure(figure):
+    """Open a window with a figure, and wait until it is closed."""
+    from matplotlib import pyplot
+
+    require_display("leave --show out and open the file.")
     pyplot.figure(figure)
     pyplot.show()
