@@ -144,7 +144,8 @@ def plot_summary(flags, run):
     from tf_lstm.figures import save_figure
     from tf_lstm.row_statistics import count_rows
     from tf_lstm.runs import open_run
-    from tf_lstm.summary_figure import row_summary_figure, save_tables
+    from tf_lstm.summary_figure import row_summary_figure
+    from tf_lstm.summary_tables import save_tables
 
     runs = [run, *(open_run(folder) for folder in flags.compare)]
     models = [each.best_model() for each in runs]

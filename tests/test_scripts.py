@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from tf_lstm.drawn_digits import draw_digits
 
@@ -115,6 +116,48 @@ def test_plot_of_a_digit_goes_where_it_is_told(trained, run_script, tmp_path):
     assert "<svg" in (tmp_path / "new" / "seven.svg").read_text()
 
 
+def test_deeper_pictures_go_to_files_of_their_own(trained, run_script, repository):
+    for flag, name, start in (
+        ("--depth", "row_depth.png", b"\x89PNG"),
+        ("--animate", "row_predictions.gif", b"GIF89a"),
+    ):
+        result = run_script("plot_row_predictions.py", "--index", 3, flag)
+        assert (result.returncode, result.stderr) == (0, "")
+        assert f"figures/{name}" in result.stdout
+        assert (repository / "figures" / name).read_bytes().startswith(start)
+
+
+def test_summary_of_all_test_images_and_two_runs(trained, run_script, tmp_path):
+    shutil.copytree(trained[1], tmp_path / "second")
+    output = tmp_path / "summary.svg"
+    flags = ("--summary", "--compare", tmp_path / "second", "--output", output)
+    result = run_script("plot_row_predictions.py", *flags)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "31 test images" in result.stdout and "<svg" in output.read_text()
+    with open(tmp_path / "summary" / "accuracy.csv", newline="") as file:
+        last = {
+            row["run"]: float(row["accuracy"])
+            for row in csv.DictReader(file)
+            if (row["digit"], row["row"]) == ("all", "28")
+        }
+    accuracy = json.loads((trained[1] / "test_result.json").read_text())["accuracy"]
+    assert last == pytest.approx({trained[1].name: accuracy, "second": accuracy}, abs=1e-6)
+
+
+def test_a_picture_of_ones_own_needs_no_data(trained, run_script, tmp_path):
+    Image.fromarray(255 - draw_digits(1, seed=0)[0][0]).save(tmp_path / "mine.png")
+    flags = ("--image", tmp_path / "mine.png", "--output", tmp_path / "mine.svg")
+    for what in ((), ("--depth",)):
+        result = run_script("plot_row_predictions.py", *flags, *what, "--data", tmp_path / "none")
+        assert (result.returncode, result.stderr) == (0, "")
+        assert "mine.png" in result.stdout and "<svg" in (tmp_path / "mine.svg").read_text()
+
+
+def test_drawing_without_a_display_is_refused_with_advice(run_script):
+    refused(run_script("draw_digit.py", MPLBACKEND="agg"), "--image")
+    refused(run_script("draw_digit.py", MPLBACKEND="TkAgg", DISPLAY=""), "--image")
+
+
 def test_training_on_a_terminal_shows_its_progress(repository, data_folder, tmp_path):
     terminal, program_side = pty.openpty()
     script = repository / "scripts" / "train_mnist.py"
@@ -145,7 +188,7 @@ def test_basic_prints_the_training_accuracy_every_50_steps(run_script, data_fold
     assert steps == ["0", "50", "100"]  # 3 epochs of 42 steps
 
 
-@pytest.mark.parametrize("script", ["train_mnist.py", "plot_row_predictions.py"])
+@pytest.mark.parametrize("script", ["train_mnist.py", "plot_row_predictions.py", "draw_digit.py"])
 def test_help_comes_without_tensorflow(script, run_script, tmp_path):
     (tmp_path / "tensorflow.py").write_text("raise SystemExit('imported TensorFlow')")
     result = run_script(script, "--help", PYTHONPATH=str(tmp_path))
@@ -165,6 +208,10 @@ BAD_FLAGS = [
     ("plot_row_predictions.py", ["--digit", "10"], "--digit"),
     ("plot_row_predictions.py", ["--index", "-1"], "--index"),
     ("plot_row_predictions.py", ["--index", "1", "--digit", "2"], "not allowed"),
+    ("plot_row_predictions.py", ["--depth", "--summary"], "not allowed"),
+    ("plot_row_predictions.py", ["--animate", "--show"], "--show"),
+    ("plot_row_predictions.py", ["--summary", "--digit", "0"], "--digit"),
+    ("plot_row_predictions.py", ["--depth", "--compare", "some_run"], "--compare"),
 ]
 
 
@@ -205,4 +252,6 @@ def test_plot_without_such_an_image_or_run_or_format_is_refused(trained, run_scr
     refused(run_script(plot, "--index", 31), "--index", "31")
     refused(run_script(plot, "--run", tmp_path), tmp_path, "--run")
     refused(run_script(plot, "--output", tmp_path / "figure.doc"), tmp_path / "figure.doc")
+    refused(run_script(plot, "--image", tmp_path / "none.png"), tmp_path / "none.png")
+    refused(run_script(plot, "--summary", "--split", "train", "--compare", tmp_path), tmp_path)
     assert not list(tmp_path.iterdir())

@@ -106,12 +106,11 @@ def wilson_interval(right, images):
 
     right, images: numbers, or arrays of them. Wilson 1927; nan where there is no image.
     """
-    with np.errstate(invalid="ignore", divide="ignore"):
-        share = right / np.asarray(images, float)
-        spread = NORMAL_QUANTILE**2 / images
-        middle = (share + spread / 2) / (1 + spread)
-        half = np.sqrt(spread * (share * (1 - share) + spread / 4)) / (1 + spread)
-    return middle - half, middle + half
+    images = np.where(np.equal(images, 0), np.nan, images)
+    share, spread = right / images, NORMAL_QUANTILE**2 / images
+    middle = (share + spread / 2) / (1 + spread)
+    half = np.sqrt(spread * (share * (1 - share) + spread / 4)) / (1 + spread)
+    return np.maximum(middle - half, 0), np.minimum(middle + half, 1)
 
 
 def accuracy_by_row(counts, digit=None):

@@ -1,0 +1,72 @@
+import csv
+
+import numpy as np
+import pytest
+
+from tf_lstm.row_statistics import count_rows
+from tf_lstm.summary_figure import row_summary_figure
+from tf_lstm.summary_tables import save_tables
+
+
+def counts(seed, images=60):
+    random = np.random.default_rng(seed)
+    probabilities = random.dirichlet(np.full(10, 0.3), (images, 28)).astype(np.float32)
+    return count_rows(lambda _: probabilities, np.empty(images), random.integers(10, size=images))
+
+
+COUNTS = {"one-run": counts(1), "another": counts(2)}
+
+
+@pytest.fixture(scope="module")
+def figure():
+    return row_summary_figure(COUNTS, "60 images", ["every", "last"])
+
+
+def test_every_axis_is_labelled_and_the_lesson_is_told(figure):
+    figure.draw_without_rendering()
+    titled = [axes for axes in figure.axes if axes.get_title(loc="left")]
+    assert len(titled) == 5
+    assert all(axes.get_xlabel() and axes.get_ylabel() for axes in titled)
+    assert any("means nothing" in text.get_text() for text in figure.axes[0].texts)
+    width, height = figure.bbox.size
+    for axes in figure.axes:
+        box = axes.get_tightbbox()
+        assert 0 <= box.x0 and box.x1 <= width and 0 <= box.y0 and box.y1 <= height
+
+
+def test_accuracies_of_all_runs_are_drawn(figure):
+    for line, (name, of_run) in zip(figure.axes[0].lines, COUNTS.items(), strict=True):
+        right = np.trace(of_run.confusion, axis1=1, axis2=2)
+        assert np.allclose(line.get_ydata(), 100 * right / 60)
+        assert line.get_label().startswith(f"{name}, loss after ")
+
+
+def test_no_lesson_is_drawn_from_one_kind_of_loss():
+    figure = row_summary_figure({"one-run": COUNTS["one-run"]}, "60 images", ["every"])
+    assert not any("means nothing" in text.get_text() for text in figure.axes[0].texts)
+
+
+@pytest.mark.filterwarnings("error")
+def test_few_images_and_missing_digits_can_be_drawn(tmp_path):
+    of_one = {"run": counts(3, images=1)}
+    row_summary_figure(of_one, "1 image", ["every"]).draw_without_rendering()
+    save_tables(of_one, tmp_path)
+
+
+def test_tables_hold_the_numbers_of_the_figure(tmp_path):
+    save_tables(COUNTS, tmp_path / "new")
+    tables = {}
+    for path in (tmp_path / "new").iterdir():
+        with open(path, newline="") as file:
+            tables[path.stem] = list(csv.DictReader(file))
+    assert set(tables) == set("accuracy commit_rows early_stopping confusion calibration".split())
+    for name, of_run in COUNTS.items():
+        rows = {key: [row for row in table if row["run"] == name] for key, table in tables.items()}
+        of_all = [row for row in rows["accuracy"] if row["digit"] == "all"]
+        right = np.trace(of_run.confusion, axis1=1, axis2=2)
+        assert [int(row["right"]) for row in of_all] == right.tolist()
+        for row in of_all:
+            assert 0 <= float(row["low"]) <= float(row["accuracy"]) < float(row["high"]) <= 1
+        assert sum(int(row["images"]) for row in rows["commit_rows"]) == 60
+        assert sum(int(row["images"]) for row in rows["confusion"]) == 60 * 28
+        assert sum(int(row["images"]) for row in rows["calibration"]) == 60 * 28

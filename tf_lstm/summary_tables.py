@@ -1,0 +1,71 @@
+"""The numbers of the summary figure as CSV files: one for each of its charts."""
+
+import csv
+
+import numpy as np
+
+from tf_lstm.figures import whole_file
+from tf_lstm.row_statistics import (
+    BINS,
+    THRESHOLDS,
+    accuracy_by_row,
+    calibration_error,
+    early_stopping,
+    wilson_interval,
+)
+
+
+def save_tables(counts_by_run, folder):
+    """Write the figure's numbers as CSV files to a folder: one for each chart."""
+    for name, (header, rows_of) in TABLES.items():
+        with whole_file(folder / f"{name}.csv", (".csv",)) as unfinished:
+            with open(unfinished, "w", encoding="utf-8", newline="") as file:
+                table = csv.writer(file, lineterminator="\n")
+                table.writerow(("run", *header))
+                for run, counts in counts_by_run.items():
+                    table.writerows((run, *row) for row in rows_of(counts))
+
+
+def _accuracy_table(counts):
+    for digit in (None, *range(len(counts.commits))):
+        right, images = accuracy_by_row(counts, digit)
+        low, high = wilson_interval(right, images)
+        for row, bounds in enumerate(zip(low, high, strict=True)):
+            name = "all" if digit is None else digit
+            share = right[row] / (images or np.nan)
+            yield name, row + 1, images, right[row], *(f"{x:.6f}" for x in (share, *bounds))
+
+
+def _early_stopping_table(counts):
+    for threshold, *means in zip(THRESHOLDS, *early_stopping(counts), strict=True):
+        yield threshold, *(f"{mean:.6f}" for mean in means)
+
+
+def _calibration_table(counts):
+    errors = calibration_error(counts)
+    for row, bin in np.argwhere(counts.bins):
+        images = counts.bins[row, bin]
+        means = counts.confidence_bins[row, bin] / images, counts.right_bins[row, bin] / images
+        numbers = (*(f"{mean:.6f}" for mean in means), f"{errors[row]:.6f}")
+        yield row + 1, f"{bin / BINS:.4f}", images, *numbers
+
+
+TABLES = {
+    "accuracy": ("digit row images right accuracy low high".split(), _accuracy_table),
+    "commit_rows": (
+        "digit row images".split(),
+        lambda counts: ((d, r + 1, counts.commits[d, r]) for d, r in np.ndindex(10, 28)),
+    ),
+    "early_stopping": ("threshold mean_rows accuracy".split(), _early_stopping_table),
+    "confusion": (
+        "row label leading_class images".split(),
+        lambda counts: (
+            (r + 1, label, leading, counts.confusion[r, label, leading])
+            for r, label, leading in np.argwhere(counts.confusion)
+        ),
+    ),
+    "calibration": (
+        "row bin_from images confidence accuracy expected_calibration_error".split(),
+        _calibration_table,
+    ),
+}
