@@ -112,7 +112,7 @@ def read_image(flags, run):
 
     from tf_lstm.data import load_dataset
 
-    dataset = load_dataset(flags.data or run.settings["data"]["source"])
+    dataset = load_dataset(flags.data or run.settings["data"]["source"], run.recipe.validation)
     split = getattr(dataset, flags.split)
     index = choose_image(dataset, flags.split, flags.index, flags.digit)
     title = f"{dataset.name}, {flags.split} image {index}"
@@ -149,7 +149,7 @@ def plot_summary(flags, run):
 
     runs = [run, *(open_run(folder) for folder in flags.compare)]
     models = [each.best_model() for each in runs]
-    dataset = load_dataset(flags.data or run.settings["data"]["source"])
+    dataset = load_dataset(flags.data or run.settings["data"]["source"], run.recipe.validation)
     split = getattr(dataset, flags.split)
     if not len(split.labels):
         raise UserError(f"There are no {flags.split} images: choose another --split.")

@@ -1,4 +1,4 @@
-"""What several test modules use."""
+"""What several test modules use. TensorFlow is started as the scripts start it."""
 
 import sys
 from pathlib import Path
@@ -6,15 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-REPOSITORY = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(REPOSITORY))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from tf_lstm.startup import import_tensorflow
 
-@pytest.fixture(scope="session")
-def tensorflow():
-    from tf_lstm.startup import import_tensorflow
-
-    return import_tensorflow()
+import_tensorflow()
 
 
 @pytest.fixture

@@ -26,9 +26,8 @@ def lstm(inputs, kernel, recurrent_kernel, bias):
 def logits_after_every_row(rows, values):
     """The whole network; `values` are its variables by name, as arrays."""
     projected = rows @ values["weights['in']"] + values["biases['in']"]
-    hidden = lstm(
-        projected, values["cell.kernel"], values["cell.recurrent_kernel"], values["cell.bias"]
-    )
+    cell = (values[f"layers[0][0].{part}"] for part in ("kernel", "recurrent_kernel", "bias"))
+    hidden = lstm(projected, *cell)
     return hidden @ values["weights['out']"] + values["biases['out']"]
 
 

@@ -16,7 +16,7 @@ STEPS = 250
 def test_a_short_training_classifies_nine_digits_in_ten():
     dataset = load_dataset()
     recipe = dataclasses.replace(DEFAULT, units=64, warmup_steps=20)
-    model = RowClassifier(recipe.units, recipe.initial_values)
+    model = RowClassifier(recipe)
     images, labels = dataset.train.images, dataset.train.labels
     trainer = Trainer(model, recipe, images, labels, STEPS, cores())
     trainer.train_steps(epoch_order(0, 1, len(labels))[: STEPS * recipe.batch_size])

@@ -1,13 +1,20 @@
 """The network: its variables, its logits after every row, and their gradients."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import tensorflow as tf
 from numpy_lstm import logits_after_every_row, mean_cross_entropy
 
-from tf_lstm.model import RowClassifier, pixels_to_rows
+from tf_lstm.model import RowClassifier
+from tf_lstm.recipes import BASIC, DEFAULT
 
 BATCH, UNITS = 3, 5  # beside 28 time steps of 28 features, and 10 classes
+
+
+def new_model(recipe=DEFAULT, units=UNITS, **options):
+    return RowClassifier(replace(recipe, units=units), **options)
 
 
 @pytest.fixture
@@ -20,13 +27,13 @@ def values(model):
 
 
 def test_variables_have_the_published_shapes_and_number():
-    shapes = {name: value.shape for name, value in values(RowClassifier()).items()}
+    shapes = {name: value.shape for name, value in values(RowClassifier(DEFAULT)).items()}
     assert shapes == {
         "weights['in']": (28, 128),
         "biases['in']": (128,),
-        "cell.kernel": (128, 512),
-        "cell.recurrent_kernel": (128, 512),
-        "cell.bias": (512,),
+        "layers[0][0].kernel": (128, 512),
+        "layers[0][0].recurrent_kernel": (128, 512),
+        "layers[0][0].bias": (512,),
         "weights['out']": (128, 10),
         "biases['out']": (10,),
     }
@@ -34,49 +41,52 @@ def test_variables_have_the_published_shapes_and_number():
 
 
 def test_weights_and_biases_are_dictionaries_of_variables():
-    model = RowClassifier(UNITS)
+    model = new_model()
     for dictionary in (model.weights, model.biases):
         assert set(dictionary) == {"in", "out"}
         assert all(isinstance(variable, tf.Variable) for variable in dictionary.values())
-    assert isinstance(model.cell, tf.keras.layers.LSTMCell)
+    assert isinstance(model.layers[0][0], tf.keras.layers.LSTMCell)
 
 
 def test_normal_initial_values_are_those_of_the_tutorial():
-    initial = values(RowClassifier(128, "normal"))
+    initial = values(RowClassifier(BASIC))
     for name in ("weights['in']", "weights['out']"):
         assert abs(initial[name].mean()) < 0.1 and abs(initial[name].std() - 1) < 0.1
     for name in ("biases['in']", "biases['out']"):
         np.testing.assert_array_equal(initial[name], np.float32(0.1))
     limit = np.sqrt(6 / (256 + 512))
-    assert 0.99 * limit < np.abs(initial["cell.kernel"]).max() <= limit
+    assert 0.99 * limit < np.abs(initial["layers[0][0].kernel"]).max() <= limit
 
 
-@pytest.mark.parametrize("initial_values", ["glorot", "normal"])
-def test_forget_gates_begin_open(initial_values):
+@pytest.mark.parametrize("recipe", [DEFAULT, BASIC])
+def test_forget_gates_begin_open(recipe):
     forget_bias = np.repeat([0, 1, 0, 0], UNITS)
-    np.testing.assert_array_equal(
-        values(RowClassifier(UNITS, initial_values))["cell.bias"], forget_bias
-    )
+    np.testing.assert_array_equal(values(new_model(recipe))["layers[0][0].bias"], forget_bias)
 
 
 def test_the_seed_decides_the_initial_values():
-    first, same, other = (values(RowClassifier(UNITS, seed=seed)) for seed in (1, 1, 2))
+    first, same, other = (values(new_model(seed=seed)) for seed in (1, 1, 2))
     for name in first:
         np.testing.assert_array_equal(first[name], same[name])
-    for name in ("weights['in']", "weights['out']", "cell.kernel", "cell.recurrent_kernel"):
+    for name in (
+        "weights['in']",
+        "weights['out']",
+        "layers[0][0].kernel",
+        "layers[0][0].recurrent_kernel",
+    ):
         assert not np.allclose(first[name], other[name])
 
 
 @pytest.mark.parametrize("run", [lambda f: f, tf.function], ids=["eager", "traced"])
 def test_logits_equal_the_equations(rows, run):
-    model = RowClassifier(UNITS, "normal", dtype=tf.float64)
+    model = new_model(BASIC, dtype=tf.float64)
     logits = run(model.__call__)(tf.constant(rows))
     assert logits.shape == (BATCH, 28, 10)
     np.testing.assert_allclose(logits, logits_after_every_row(rows, values(model)), rtol=1e-9)
 
 
 def test_logits_after_a_row_do_not_depend_on_the_rows_below(rows):
-    model = RowClassifier(UNITS, dtype=tf.float64)
+    model = new_model(dtype=tf.float64)
     changed = rows.copy()
     changed[:, 11:] = 0
     before, after = model(tf.constant(rows)), model(tf.constant(changed))
@@ -85,7 +95,7 @@ def test_logits_after_a_row_do_not_depend_on_the_rows_below(rows):
 
 
 def test_any_number_of_images_can_be_read_and_each_on_its_own(random):
-    model = RowClassifier(UNITS)
+    model = new_model()
     images = random.integers(0, 256, (7, 28, 28), np.uint8)
     together = model.read_images(images)
     for count in (1, 2):
@@ -93,14 +103,8 @@ def test_any_number_of_images_can_be_read_and_each_on_its_own(random):
     assert model.read_images.experimental_get_tracing_count() == 1
 
 
-def test_pixels_become_numbers_from_0_to_1():
-    rows = pixels_to_rows(np.array([[[0, 51, 255]]], np.uint8))
-    assert rows.dtype == tf.float32
-    np.testing.assert_allclose(rows, [[[0, 0.2, 1]]])
-
-
 def test_gradients_equal_finite_differences(rows):
-    model = RowClassifier(UNITS, "normal", dtype=tf.float64)
+    model = new_model(BASIC, dtype=tf.float64)
     labels = np.array([3, 0, 9])
     with tf.GradientTape() as tape:
         logits = model(tf.constant(rows))[:, -1]

@@ -23,7 +23,7 @@ def runs_folder(tmp_path, monkeypatch):
 
 
 def new_run(folder=None):
-    return create_run(folder, BASIC, 7, 2, DATASET)
+    return create_run(folder, BASIC, 7, DATASET, engine="cell", shards=2)
 
 
 def test_settings_hold_every_value_the_data_and_the_versions():
@@ -74,6 +74,19 @@ def test_a_folder_with_something_in_it_is_refused_and_left_alone(tmp_path):
     (tmp_path / "precious").write_text("mine")
     refused(lambda: new_run(tmp_path), tmp_path, "--run")
     assert [path.name for path in tmp_path.iterdir()] == ["precious"]
+
+
+def test_overwriting_gives_up_the_run_and_nothing_else(tmp_path):
+    run = new_run(tmp_path / "run")
+    run.checkpoints("best", model=run.new_model()).save()
+    run.write_history([{"epoch": 1}])
+    (run.folder / "notes.txt").write_text("mine")
+    refused(lambda: create_run(run.folder, BASIC, 8, DATASET, overwrite=True), run.folder)
+    assert (run.folder / "notes.txt").read_text() == "mine"
+    (run.folder / "notes.txt").unlink()
+    again = create_run(run.folder, BASIC, 8, DATASET, overwrite=True, engine="cell", shards=1)
+    assert again.settings["seed"] == 8 and again.read_history() == []
+    assert not list(again.folder.glob("checkpoints/best/*"))
 
 
 def test_a_file_in_place_of_the_folder_is_refused(tmp_path):

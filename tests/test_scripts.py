@@ -72,7 +72,7 @@ def test_training_prints_what_a_person_wants_to_know(trained, data_folder):
     assert result.stderr == ""
     assert f"{data_folder.name}/ (not MNIST)" in result.stdout
     assert "42 images to train on, 3 to validate, 31 to test" in result.stdout
-    assert re.search(r"cell\.kernel +7 × 28 +196\n", result.stdout)
+    assert re.search(r"layers\[0\]\[0\]\.kernel +7 × 28 +196\n", result.stdout)
     assert re.search(r"all +703\n", result.stdout)
     assert (
         len(re.findall(r"^epoch \d/2 .* train loss .* validation loss", result.stdout, re.M)) == 2
@@ -184,7 +184,7 @@ def test_basic_prints_the_training_accuracy_every_50_steps(run_script, data_fold
     assert "accuracy" in result.stdout and "epoch" not in result.stdout
     flags = flags[:-1]
     result = run_script("train_mnist.py", *flags, "--data", data_folder, "--run", tmp_path / "two")
-    steps = re.findall(r"^step +(\d+)   accuracy on this step's batch", result.stdout, re.M)
+    steps = re.findall(r"^step +(\d+)   accuracy on its batch", result.stdout, re.M)
     assert steps == ["0", "50", "100"]  # 3 epochs of 42 steps
 
 

@@ -1,10 +1,11 @@
-"""What the scripts share: numbers with bounds, and one sentence for a user's mistake."""
+"""What the scripts share: numbers with bounds, one sentence for a mistake, orderly ends."""
 
 import argparse
 import math
+import signal
 import sys
 
-from tf_lstm.errors import UserError
+from tf_lstm.errors import Interrupted, UserError
 
 
 def number(kind, low, high):
@@ -23,10 +24,40 @@ def number(kind, low, high):
     return parse
 
 
+class StopSignal:
+    """Notes Ctrl-C and SIGTERM while a `with` block runs, instead of breaking off in the middle.
+
+    `received` is the number of the signal, or None.
+    """
+
+    signals = (signal.SIGINT, signal.SIGTERM)
+
+    def __enter__(self):
+        self.received = None
+        self.before = [signal.signal(number, self.note) for number in self.signals]
+        return self
+
+    def note(self, number, frame):
+        self.received = number
+
+    def __exit__(self, *exception):
+        for number, handler in zip(self.signals, self.before, strict=True):
+            signal.signal(number, handler)
+
+
 def run_script(main):
-    """Call `main()`; a `UserError` becomes one sentence on standard error, and exit status 2."""
+    """Call `main()`, and end as a program should, without a traceback for what users do.
+
+    A `UserError` is one sentence on standard error and exit status 2; `Interrupted` is one and
+    128 plus the signal's number; Ctrl-C where nothing needs saving is 130.
+    """
     try:
         main()
     except UserError as mistake:
         print(mistake, file=sys.stderr)
         sys.exit(2)
+    except Interrupted as interruption:
+        print(interruption, file=sys.stderr)
+        sys.exit(128 + interruption.signal)
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)

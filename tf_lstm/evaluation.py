@@ -23,31 +23,31 @@ class Evaluation:
     count: int  # images
 
 
-def row_logits(model, images):
-    """Logits after every row, for any number of images.
+def in_batches(read, images):
+    """`read(batch)` for batch after batch of `images`, side by side, as one array."""
+    batches = [images[start : start + BATCH_SIZE] for start in range(0, len(images), BATCH_SIZE)]
+    with ThreadPoolExecutor(cores()) as pool:  # TensorFlow computes outside Python's lock
+        return np.concatenate(list(pool.map(lambda batch: read(batch).numpy(), batches)))
+
+
+def row_predictions(model, images):
+    """Probabilities after every row, for any number of images.
 
     Args:
         model: a `RowClassifier`.
         images: (n, 28, 28) uint8.
 
     Returns:
-        (n, time steps, classes) float32 array.
+        (n, 28, classes) float32 array; each row sums to 1.
     """
-    batches = [images[start : start + BATCH_SIZE] for start in range(0, len(images), BATCH_SIZE)]
-    with ThreadPoolExecutor(cores()) as pool:  # TensorFlow computes outside Python's lock
-        return np.concatenate(list(pool.map(lambda batch: model.read_images(batch), batches)))
-
-
-def row_predictions(model, images):
-    """Probabilities after every row: (n, time steps, classes) float32, each row sums to 1."""
-    return tf.nn.softmax(row_logits(model, images)).numpy()
+    return tf.nn.softmax(in_batches(model.read_images, images)).numpy()
 
 
 def evaluate(model, images, labels):
     """Classify all of `images` (n, 28, 28) uint8 by the last row's logits, and compare."""
     if not len(labels):
         return Evaluation(math.nan, math.nan, (math.nan,) * NUM_CLASSES, 0)
-    logits = row_logits(model, images)[:, -1]  # (n, classes)
+    logits = in_batches(model.classify, images)  # (n, classes)
     losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
     correct = logits.argmax(axis=1) == labels
     per_digit = (correct[labels == digit] for digit in range(NUM_CLASSES))

@@ -8,10 +8,13 @@ checkpoints/latest/     the newest weights and optimizer
 checkpoints/best/       the weights that did best on the validation images
 """
 
+import contextlib
 import csv
 import json
 import os
 import platform
+import shutil
+import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -19,12 +22,21 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+try:
+    import fcntl
+except ImportError:  # Windows, where nobody watches over two processes in one run
+    fcntl = None
+
 from tf_lstm.errors import UserError
 from tf_lstm.model import RowClassifier
 from tf_lstm.recipes import Recipe
 
 RUNS = Path(__file__).resolve().parents[1] / "runs"
 LATEST = RUNS / "latest"  # a text file that names the newest run's folder
+
+FILES = ("settings.json", "history.csv", "learning_curves.png", "test_result.json")
+# What reading a damaged checkpoint, or one of another model, raises.
+DAMAGES = (tf.errors.OpError, AssertionError, ValueError, IndexError, RuntimeError)
 
 
 def write_whole(path, text):
@@ -51,10 +63,9 @@ class Run:
         """The `Recipe` that the run was made by."""
         return Recipe(**self.settings["recipe"])
 
-    def new_model(self):
-        """The run's model with its initial values."""
-        recipe = self.recipe
-        return RowClassifier(recipe.units, recipe.initial_values, self.settings["seed"])
+    def new_model(self, engine="cell"):
+        """The run's model with its initial values; see `RowClassifier` for `engine`."""
+        return RowClassifier(self.recipe, self.settings["seed"], engine)
 
     def checkpoints(self, which, **objects):
         """The `tf.train.CheckpointManager` of `which` checkpoints, "best" or "latest"."""
@@ -64,6 +75,34 @@ class Run:
             checkpoint, folder, max_to_keep=2 if which == "latest" else 1
         )
 
+    def restore(self, manager):
+        """Restore a manager's objects from its newest checkpoint that is intact.
+
+        Returns:
+            Whether there was one.
+
+        Raises:
+            UserError: there are checkpoints, but none that can be read and fits the settings.
+        """
+        damaged = None
+        for path in reversed(manager.checkpoints):
+            try:
+                status = manager.checkpoint.restore(path)
+                status.assert_existing_objects_matched().expect_partial()
+            except DAMAGES as error:
+                damaged = damaged or (path, error)
+            else:
+                if damaged:
+                    print(f"{damaged[0]} is damaged: {path} is used instead.", file=sys.stderr)
+                return True
+        if damaged:
+            path, error = damaged
+            raise UserError(
+                f"{path} cannot be read or does not fit {self.folder / 'settings.json'}, and no "
+                "older one does: choose another run with --run."
+            ) from error
+        return False
+
     def best_model(self):
         """The model with the weights that did best on the validation images.
 
@@ -71,21 +110,36 @@ class Run:
             UserError: the run has no such checkpoint yet, or it does not fit the settings.
         """
         model = self.new_model()
-        manager = self.checkpoints("best", model=model)
-        if manager.latest_checkpoint is None:
+        if not self.restore(self.checkpoints("best", model=model)):
             raise UserError(
                 f"{self.folder} has no finished epoch yet: let its training go on, or choose "
                 "another run with --run."
             )
-        try:
-            status = manager.checkpoint.restore(manager.latest_checkpoint)
-            status.assert_existing_objects_matched().expect_partial()
-        except (tf.errors.OpError, AssertionError, ValueError, IndexError, RuntimeError) as error:
-            raise UserError(
-                f"{manager.latest_checkpoint} cannot be read or does not fit "
-                f"{self.folder / 'settings.json'}: choose another run with --run."
-            ) from error
         return model
+
+    @property
+    def is_finished(self):
+        """Whether the test is done."""
+        return (self.folder / "test_result.json").exists()
+
+    @contextlib.contextmanager
+    def locked(self):
+        """While a `with` block runs, no other process may write the run.
+
+        Raises:
+            UserError: another one does.
+        """
+        with open(self.folder / "lock", "w") as file:
+            try:
+                # The system lets go of it when the process ends, in whatever way.
+                if fcntl:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                raise UserError(
+                    f"{self.folder} is being trained by another process: wait for it, or choose "
+                    "another run."
+                ) from error
+            yield
 
     def write_history(self, rows):
         """Write history.csv, a line for each of `rows`, dictionaries with the same keys."""
@@ -97,19 +151,24 @@ class Run:
         write_whole(self.folder / "test_result.json", json.dumps(asdict(test), indent=2) + "\n")
 
     def read_history(self):
-        """What `write_history` wrote, numbers as floats."""
+        """What `write_history` wrote: a list of dictionaries, empty before an epoch's end."""
+        if not (self.folder / "history.csv").exists():
+            return []
         with open(self.folder / "history.csv", encoding="utf-8", newline="") as file:
             return [
-                {key: float(value) for key, value in row.items()} for row in csv.DictReader(file)
+                {key: int(text) if text.isdigit() else float(text) for key, text in row.items()}
+                for row in csv.DictReader(file)
             ]
 
 
-def create_run(folder, recipe, seed, shards, dataset):
+def create_run(folder, recipe, seed, dataset, overwrite=False, **how):
     """Make a new run's folder, write its settings, and let runs/latest name it.
 
     Args:
         folder: where, or None for runs/RECIPE-DATE-TIME.
-        recipe, seed, shards, dataset: what it is to be trained with.
+        recipe, seed, dataset: what is to be trained.
+        overwrite: give up a run that is there already; other files are never touched.
+        how: settings that change nothing but rounding: `engine`, `shards`.
 
     Raises:
         UserError: the folder already holds something, or cannot be written.
@@ -118,7 +177,7 @@ def create_run(folder, recipe, seed, shards, dataset):
     settings = {
         "recipe": asdict(recipe),
         "seed": seed,
-        "shards": shards,
+        **how,
         "data": {
             "name": dataset.name,
             "source": dataset.source,
@@ -136,6 +195,8 @@ def create_run(folder, recipe, seed, shards, dataset):
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        if overwrite and (folder / "settings.json").exists():
+            remove_run(folder)
         if any(folder.iterdir()):
             raise UserError(f"{folder} is not empty: name a new folder with --run.")
         write_whole(folder / "settings.json", json.dumps(settings, indent=2) + "\n")
@@ -146,6 +207,15 @@ def create_run(folder, recipe, seed, shards, dataset):
             f"{folder} cannot be used for the run ({error.strerror}): name another with --run."
         ) from error
     return Run(folder, settings)
+
+
+def remove_run(folder):
+    """Delete a run's files, and nothing else that may be in its folder."""
+    with Run(folder, {}).locked():
+        for name in (*FILES, "lock"):
+            (folder / name).unlink(missing_ok=True)
+        if (folder / "checkpoints").exists():
+            shutil.rmtree(folder / "checkpoints")
 
 
 def unused_folder(recipe_name):

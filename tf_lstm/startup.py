@@ -37,6 +37,8 @@ def import_tensorflow():
         finally:
             os.dup2(terminal, 2)
             os.close(terminal)
+    # A checkpoint that cannot be restored is reported in our own words.
+    tensorflow.get_logger().setLevel("ERROR")
     set_threads(tensorflow)
     # The graph of an unrolled LSTM is large but plain: rewriting it takes seconds at the start of
     # every program, and the steps become no faster.

@@ -2,7 +2,9 @@
 
 import tensorflow as tf
 
-from tf_lstm.model import pixels_to_rows
+from tf_lstm.rows import bend, images_to_rows
+
+NOT_FINITE = "the gradient is not finite"
 
 
 def row_losses(logits, labels):
@@ -37,24 +39,27 @@ class Trainer(tf.Module):
     """A model, its optimizer and the training images: everything that a step depends on.
 
     Args:
-        model: called as `logits = model(rows)`.
+        model: a `RowClassifier`.
         recipe: a `Recipe`.
         images, labels: (n, 28, 28) uint8 and (n,) integers. They become constants of the graph,
             and a step is told only which of them to take: the fastest way to feed it.
         total_steps: how many steps there will be, for the learning-rate schedule.
         shards: each batch is cut into so many parts that are computed side by side.
+        seed: of dropout and of the bending of images.
     """
 
-    def __init__(self, model, recipe, images, labels, total_steps, shards=1):
+    def __init__(self, model, recipe, images, labels, total_steps, shards=1, seed=0):
         super().__init__()
         self.model = model
         self.recipe = recipe
         self.images = tf.constant(images)
         self.labels = tf.constant(labels)
         self.shards = shards
+        self.seed = seed
         self.variables_to_train = list(model.variables_by_name.values())
-        self.optimizer = tf.keras.optimizers.Adam(
-            learning_rate_schedule(recipe, total_steps), epsilon=recipe.adam_epsilon
+        optimizer = {"adam": tf.keras.optimizers.Adam, "rmsprop": tf.keras.optimizers.RMSprop}
+        self.optimizer = optimizer[recipe.optimizer](
+            learning_rate_schedule(recipe, total_steps), epsilon=recipe.epsilon
         )
         # Its variables must exist before the first traced step: a graph cannot create them twice.
         self.optimizer.build(self.variables_to_train)
@@ -62,21 +67,31 @@ class Trainer(tf.Module):
         self.correct = tf.Variable(0, trainable=False)
         self.seen = tf.Variable(0, trainable=False)
 
-    @tf.function(input_signature=[tf.TensorSpec((None,), tf.int32), tf.TensorSpec((), tf.int32)])
-    def shard_gradients(self, shard, batch_size):
+    @tf.function(
+        input_signature=[
+            tf.TensorSpec((None,), tf.int32),
+            tf.TensorSpec((), tf.int32),
+            tf.TensorSpec((2,), tf.int64),
+        ]
+    )
+    def shard_gradients(self, shard, batch_size, seed):
         """Loss and gradients of a part of a batch; traced once for all shards.
 
         Args:
             shard: (shard size,) which of the training images.
             batch_size: how many images the whole batch has, so that the parts add up to its mean.
+            seed: (2,) int64, of everything random in this shard of this step.
 
         Returns:
             The sum of the last row's losses, the number classified correctly, and the gradients.
         """
-        rows = pixels_to_rows(tf.gather(self.images, shard))  # (shard size, 28, 28)
+        images = tf.gather(self.images, shard)  # (shard size, 28, 28)
+        if self.recipe.augment:
+            images = bend(images, seed)
+        rows = images_to_rows(images, self.recipe)  # (shard size, time steps, features)
         labels = tf.gather(self.labels, shard)
         with tf.GradientTape() as tape:
-            logits = self.model(rows)  # (shard size, time steps, classes)
+            logits = self.model(rows, dropout_seed=seed)  # (shard size, time steps, classes)
             losses = row_losses(logits, labels)  # (shard size, time steps)
             last_losses = losses[:, -1]
             objective = last_losses
@@ -93,15 +108,24 @@ class Trainer(tf.Module):
         The shards do not depend on each other, so TensorFlow computes one on each core. Adding up
         their gradients gives the gradient of the whole batch.
         """
+        # A step's randomness depends on its number alone: a run that is resumed draws the same.
+        step = tf.cast(self.optimizer.iterations, tf.int64) * self.shards
         parts = [
-            self.shard_gradients(batch[first :: self.shards], tf.size(batch))
+            self.shard_gradients(
+                batch[first :: self.shards],
+                tf.size(batch),
+                tf.stack([tf.constant(self.seed, tf.int64), step + first]),
+            )
             for first in range(self.shards)
         ]
         last_losses, correct, gradients = zip(*parts, strict=True)
         gradients = [tf.add_n(same_variable) for same_variable in zip(*gradients, strict=True)]
+        # An infinite gradient, or one that is no number, stops here: the weights stay as they are.
+        norm = tf.debugging.check_numerics(tf.linalg.global_norm(gradients), NOT_FINITE)
         if self.recipe.clip_norm is not None:
-            gradients, _ = tf.clip_by_global_norm(gradients, self.recipe.clip_norm)
-        self.optimizer.apply(gradients, self.variables_to_train)
+            gradients, _ = tf.clip_by_global_norm(gradients, self.recipe.clip_norm, norm)
+        with tf.control_dependencies([norm]):
+            self.optimizer.apply(gradients, self.variables_to_train)
         self.loss_sum.assign_add(tf.add_n(last_losses))
         self.correct.assign_add(tf.add_n(correct))
         self.seen.assign_add(tf.size(batch))

@@ -4,7 +4,9 @@ import math
 import time
 
 import numpy as np
+import tensorflow as tf
 
+from tf_lstm.command_line import StopSignal
 from tf_lstm.console import (
     ProgressLine,
     describe_digits,
@@ -12,70 +14,178 @@ from tf_lstm.console import (
     describe_variables,
     short_path,
 )
+from tf_lstm.errors import Interrupted, UserError
 from tf_lstm.evaluation import evaluate
 from tf_lstm.figures import learning_curves_figure, save_figure
-from tf_lstm.trainer import Trainer
+from tf_lstm.trainer import NOT_FINITE, Trainer
 
 STEPS_PER_CALL = 20  # steps between two looks at the clock and the keyboard: well under a second
+SECONDS_PER_CHECKPOINT = 30  # so much is lost at most when the power fails
+
+
+class Training:
+    """A run in progress: what is trained, on what, and how far it is.
+
+    A new run begins at the beginning; one that was interrupted goes on from its newest checkpoint.
+    Whatever a step depends on is in the checkpoint or follows from the settings and the step's
+    number, so both ways end with the same weights, bit for bit.
+
+    Args:
+        run: a `Run`; its settings say what is done.
+        dataset: a `Dataset`.
+        say: prints a line that is to stay.
+        progress: a `ProgressLine`.
+    """
+
+    def __init__(self, run, dataset, say, progress):
+        self.run, self.dataset, self.say, self.progress = run, dataset, say, progress
+        recipe, settings = run.recipe, run.settings
+        images, labels = dataset.train.images, dataset.train.labels
+        self.steps_per_epoch = math.ceil(len(labels) / recipe.batch_size)
+        self.total_steps = recipe.steps or recipe.epochs * self.steps_per_epoch
+        self.epochs = math.ceil(self.total_steps / self.steps_per_epoch)
+        self.model = run.new_model(settings["engine"])
+        self.trainer = Trainer(
+            self.model,
+            recipe,
+            images,
+            labels,
+            self.total_steps,
+            settings["shards"],
+            settings["seed"],
+        )
+        self.latest = run.checkpoints("latest", trainer=self.trainer)
+        self.best = run.checkpoints("best", model=self.model)
+        self.saved_at = time.monotonic()
+        self.history = []
+        self.best_accuracy = -math.inf
+        if run.restore(self.latest):
+            # A row of the history may be newer than the checkpoint: its epoch is done again.
+            step = self.trainer.step
+            self.history = [row for row in run.read_history() if row["step"] <= step]
+            if step > (len(self.history) + 1) * self.steps_per_epoch:
+                raise UserError(
+                    f"{run.folder / 'history.csv'} lacks epochs that its checkpoint has: put the "
+                    "file back, or begin a new run."
+                )
+            accuracies = [row["validation_accuracy"] for row in self.history]
+            self.best_accuracy = max(accuracies, default=-math.inf)
+
+    def save(self):
+        """Save everything that the next step depends on."""
+        self.latest.save()
+        self.saved_at = time.monotonic()
+
+    def train_epoch(self, epoch, stop_signal):
+        """Take the steps of one epoch, or those of it that are left.
+
+        Raises:
+            Interrupted: `stop_signal` was received; everything is saved.
+        """
+        recipe, trainer = self.run.recipe, self.trainer
+        started = time.monotonic()
+        first_step = (epoch - 1) * self.steps_per_epoch
+        end_step = min(epoch * self.steps_per_epoch, self.total_steps)
+        order = epoch_order(self.run.settings["seed"], epoch, len(self.dataset.train.labels))
+        if trainer.step == first_step:
+            trainer.start_epoch()
+        while (step := trainer.step) < end_step:
+            steps = min(STEPS_PER_CALL, end_step - step)
+            if recipe.report_steps:  # come back for a report after steps number 0, 50, 100 ...
+                steps = min(steps, 1 + -step % recipe.report_steps)
+            start = (step - first_step) * recipe.batch_size
+            batches = order[start : start + steps * recipe.batch_size]
+            trainer.train_steps(batches)
+            if recipe.report_steps and (trainer.step - 1) % recipe.report_steps == 0:
+                self.report(batches[(steps - 1) * recipe.batch_size :])
+            self.progress.write(
+                f"epoch {epoch}/{self.epochs}  "
+                f"{100 * (trainer.step - first_step) / self.steps_per_epoch:3.0f} %   "
+                "train loss {:.4f}  ".format(trainer.epoch_metrics()[0])
+                + f"{time.monotonic() - started:.0f} s"
+            )
+            if stop_signal.received:
+                self.save()
+                self.progress.clear()
+                raise Interrupted(
+                    f"Stopped and saved after step {trainer.step:,}; to go on: "
+                    f"python scripts/train_mnist.py --resume {short_path(self.run.folder)}",
+                    stop_signal.received,
+                )
+            if time.monotonic() - self.saved_at > SECONDS_PER_CHECKPOINT:
+                self.save()
+
+    def report(self, batch):
+        """Say how well the network does on the batch that it has just been trained on."""
+        accuracy = evaluate(self.model, *self.trainer.training_images(batch)).accuracy
+        self.progress.clear()
+        self.say(f"step {self.trainer.step - 1:4}   accuracy on its batch {100 * accuracy:6.2f} %")
+
+    def finish_epoch(self, epoch, started):
+        """Validate, note the epoch in the history, and save it."""
+        validation = self.dataset.validation
+        validation = evaluate(self.model, validation.images, validation.labels)
+        train_loss, train_accuracy = self.trainer.epoch_metrics()
+        row = {
+            "epoch": epoch,
+            "step": self.trainer.step,
+            "train_loss": train_loss,
+            "train_accuracy": train_accuracy,
+            "validation_loss": validation.loss,
+            "validation_accuracy": validation.accuracy,
+            "learning_rate": float(self.trainer.optimizer.learning_rate),
+            "seconds": round(time.monotonic() - started, 2),
+        }
+        # Without validation images (their accuracy is nan then) the newest weights count as best.
+        if not validation.accuracy <= self.best_accuracy:
+            self.best_accuracy = validation.accuracy
+            self.best.save()
+        self.history.append(row)
+        self.run.write_history(self.history)
+        self.save()  # last, so that what a crash prevents is done again
+        self.progress.clear()
+        self.say(describe_epoch(self.epochs, row))
 
 
 def train(run, dataset, quiet=False):
     """Train a run's model on a dataset, test it, and leave everything in the run's folder.
 
     Args:
-        run: a new `Run`; its settings say what is done.
+        run: a `Run`, new or interrupted.
         dataset: a `Dataset`.
         quiet: print only the result.
 
     Returns:
         The `Evaluation` of the test images, by the weights that did best on the validation images.
+
+    Raises:
+        Interrupted: by Ctrl-C or SIGTERM; the run can be resumed.
+        UserError: the loss is no number any more.
     """
     started = time.monotonic()
     say = (lambda text: None) if quiet else (lambda text: print(text, flush=True))
-    recipe = run.recipe
-    model = run.new_model()
-    say(f"{describe_data(dataset)}\nrecipe   {recipe.name}: {recipe.description}")
-    say(f"\n{describe_variables(model.variables_by_name)}\n")
-
-    images, labels = dataset.train.images, dataset.train.labels
-    steps_per_epoch = math.ceil(len(labels) / recipe.batch_size)
-    total_steps = recipe.steps or recipe.epochs * steps_per_epoch
-    epochs = math.ceil(total_steps / steps_per_epoch)
-    trainer = Trainer(model, recipe, images, labels, total_steps, run.settings["shards"])
-    latest = run.checkpoints("latest", trainer=trainer)
-    best = run.checkpoints("best", model=model)
-    best_accuracy = -math.inf
-
-    history = []
-    for epoch in range(1, epochs + 1):
-        epoch_started = time.monotonic()
-        order = epoch_order(run.settings["seed"], epoch, len(labels))
-        steps = min(steps_per_epoch, total_steps - trainer.step)
-        train_epoch(trainer, order[: steps * recipe.batch_size], f"epoch {epoch}/{epochs}", say)
-
-        train_loss, train_accuracy = trainer.epoch_metrics()
-        validation = evaluate(model, dataset.validation.images, dataset.validation.labels)
-        row = {
-            "epoch": epoch,
-            "step": trainer.step,
-            "train_loss": train_loss,
-            "train_accuracy": train_accuracy,
-            "validation_loss": validation.loss,
-            "validation_accuracy": validation.accuracy,
-            "learning_rate": float(trainer.optimizer.learning_rate),
-            "seconds": round(time.monotonic() - epoch_started, 2),
-        }
-        history.append(row)
-        say(describe_epoch(epochs, row))
-        run.write_history(history)
-        latest.save()
-        # Without validation images (their accuracy is nan then) the newest weights count as best.
-        if not validation.accuracy <= best_accuracy:
-            best_accuracy = validation.accuracy
-            best.save()
+    training = Training(run, dataset, say, ProgressLine(shown=not quiet))
+    say(f"{describe_data(dataset)}\nrecipe   {run.recipe.name}: {run.recipe.description}")
+    say(f"\n{describe_variables(training.model.variables_by_name)}\n")
+    if training.trainer.step:
+        say(f"going on after step {training.trainer.step:,} of {training.total_steps:,}")
+    try:
+        with StopSignal() as stop_signal:
+            for epoch in range(len(training.history) + 1, training.epochs + 1):
+                epoch_started = time.monotonic()
+                training.train_epoch(epoch, stop_signal)
+                training.finish_epoch(epoch, epoch_started)
+    except tf.errors.InvalidArgumentError as error:
+        if NOT_FINITE not in error.message:
+            raise
+        training.progress.clear()
+        raise UserError(
+            f"The gradient is not finite at step {training.trainer.step + 1:,}, with learning rate "
+            f"{float(training.trainer.optimizer.learning_rate):g}: try a smaller --learning-rate."
+        ) from error
 
     save_figure(
-        learning_curves_figure(history, f"{run.folder.name}, {dataset.name}"),
+        learning_curves_figure(training.history, f"{run.folder.name}, {dataset.name}"),
         run.folder / "learning_curves.png",
     )
     test = evaluate(run.best_model(), dataset.test.images, dataset.test.labels)
@@ -87,41 +197,6 @@ def train(run, dataset, quiet=False):
     say(f"{describe_digits(test.accuracy_per_digit)}\n")
     print(f"took {time.monotonic() - started:.1f} s, saved in {short_path(run.folder)}", flush=True)
     return test
-
-
-def train_epoch(trainer, order, title, say):
-    """Take a step on each batch of `order`, and show on a terminal how it goes.
-
-    Args:
-        trainer: a `Trainer`.
-        order: (n,) int32, which training images in which order.
-        title: how the line on the terminal begins.
-        say: prints a line that is to stay.
-    """
-    recipe = trainer.recipe
-    started = time.monotonic()
-    progress = ProgressLine(shown=say is not None)
-    trainer.start_epoch()
-    start = 0
-    while start < len(order):
-        steps = STEPS_PER_CALL
-        if recipe.report_steps:  # come back for a report after steps number 0, 50, 100 ...
-            steps = min(steps, 1 + -trainer.step % recipe.report_steps)
-        stop = min(start + steps * recipe.batch_size, len(order))
-        trainer.train_steps(order[start:stop])
-        if recipe.report_steps and (trainer.step - 1) % recipe.report_steps == 0:
-            batch = order[max(start, stop - recipe.batch_size) : stop]
-            accuracy = evaluate(trainer.model, *trainer.training_images(batch)).accuracy
-            say(
-                f"step {trainer.step - 1:4}   accuracy on this step's batch {100 * accuracy:6.2f} %"
-            )
-        start = stop
-        loss, accuracy = trainer.epoch_metrics()
-        progress.write(
-            f"{title}  {100 * stop / len(order):3.0f} %   train loss {loss:.4f}  "
-            f"accuracy {100 * accuracy:.2f} %   {time.monotonic() - started:.0f} s"
-        )
-    progress.clear()
 
 
 def epoch_order(seed, epoch, count):

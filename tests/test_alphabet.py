@@ -1,0 +1,258 @@
+"""The alphabet: what goes in, where state goes, what is learned, and the script that shows it."""
+
+import dataclasses
+import os
+import re
+import runpy
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tf_lstm import alphabet
+from tf_lstm.alphabet import ALPHABET, FRAMINGS, encode, make_samples
+from tf_lstm.alphabet_figure import alphabet_figure
+from tf_lstm.alphabet_training import LetterClassifier, LetterTrainer, MaskingCell, learn
+from tf_lstm.recurrent import unroll, zero_state
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+BY_TITLE = {framing.title: framing for framing in FRAMINGS}
+
+
+def numbers(inputs):
+    """Inputs with letters as their numbers in the alphabet again."""
+    return np.round(26 * inputs, 4)
+
+
+@pytest.mark.parametrize("title", ["one-letter", "within-batch", "stateful"])
+def test_one_letter_is_a_sample_of_one_time_step_and_one_feature(title):
+    samples = make_samples(BY_TITLE[title])
+    assert samples.inputs.shape == (25, 1, 1) and samples.inputs.dtype == np.float32
+    np.testing.assert_array_equal(numbers(samples.inputs).ravel(), range(25))  # A to Y
+    np.testing.assert_array_equal(samples.labels, range(1, 26))  # B to Z
+    assert "".join(samples.strings) == ALPHABET[:-1]
+
+
+def test_three_letters_are_features_in_one_framing_and_time_steps_in_another():
+    window, time_steps = make_samples(alphabet.WINDOW), make_samples(alphabet.TIME_STEPS)
+    assert window.inputs.shape == (23, 1, 3) and time_steps.inputs.shape == (23, 3, 1)
+    expected = [[first, first + 1, first + 2] for first in range(23)]
+    np.testing.assert_array_equal(numbers(window.inputs)[:, 0, :], expected)
+    np.testing.assert_array_equal(numbers(time_steps.inputs)[:, :, 0], expected)
+    for samples in (window, time_steps):
+        np.testing.assert_array_equal(samples.labels, range(3, 26))
+        assert samples.strings[0] == "ABC" and samples.strings[-1] == "WXY"
+
+
+@pytest.mark.parametrize("title, padding", [("", 0), (", masked", -26)])
+def test_random_strings_are_the_published_ones_padded_on_the_left(title, padding):
+    samples = make_samples(BY_TITLE[f"variable-length{title}"])
+    assert samples.inputs.shape == (1000, 5, 1)
+    # The original prints these first.
+    assert " ".join(samples.strings[:9]) == "PQRST W O OPQ IJKLM QRSTU ABCD X GHIJ"
+    np.testing.assert_array_equal(numbers(samples.inputs)[1, :, 0], [padding] * 4 + [22])
+    np.testing.assert_array_equal(numbers(samples.inputs)[3, :, 0], [padding] * 2 + [14, 15, 16])
+    for string, label in zip(samples.strings, samples.labels, strict=True):
+        assert 1 <= len(string) <= 5 and string + ALPHABET[label] in ALPHABET
+    assert set(map(len, samples.strings)) == {1, 2, 3, 4, 5}
+
+
+@pytest.fixture(scope="module")
+def stateful_model():
+    return LetterClassifier(alphabet.STATEFUL, seed=3)
+
+
+def test_a_string_read_in_two_calls_equals_one_call(stateful_model):
+    letters = encode(list("ABCDEFG"), alphabet.STATEFUL).reshape(1, 7, 1)
+    whole = stateful_model(letters, *zero_state(1, 50))
+    _, *state = stateful_model(letters[:, :4], *zero_state(1, 50))
+    for one, two in zip(whole, stateful_model(letters[:, 4:], *state), strict=True):
+        np.testing.assert_allclose(one, two, rtol=1e-5, atol=1e-6)
+    forgotten = stateful_model(letters[:, 4:], *zero_state(1, 50))
+    assert not np.allclose(whole[0], forgotten[0], rtol=1e-3)
+
+
+def test_a_stateful_prediction_carries_the_state_and_begins_again_with_zeros(stateful_model):
+    letters = make_samples(alphabet.STATEFUL).inputs
+    as_one_string = letters.reshape(1, 25, 1)
+    hidden_states, _, _ = unroll(stateful_model.cell, as_one_string, *zero_state(1, 50))
+    logits = hidden_states[0] @ stateful_model.weights["out"] + stateful_model.biases["out"]
+    for _ in range(2):
+        np.testing.assert_array_equal(stateful_model.predict(letters), np.argmax(logits, axis=1))
+
+
+def test_recital_reads_its_own_predictions(stateful_model):
+    string = stateful_model.recite("K", 6)
+    assert string[0] == "K" and len(string) == 7
+    letters = encode(list(string[:-1]), alphabet.STATEFUL)
+    said = "".join(ALPHABET[letter] for letter in stateful_model.predict(letters))
+    assert said == string[1:]
+
+
+def variables(model):
+    return [variable.numpy() for variable in model.variables_to_train]
+
+
+def test_compiled_epochs_equal_steps_by_hand_with_a_reset_before_each_pass():
+    framing = dataclasses.replace(alphabet.STATEFUL, units=6)
+    samples = make_samples(framing)
+    compiled, by_hand = (LetterTrainer(framing, samples, seed) for seed in (0, 1))
+    two_passes = tf.constant([range(25)] * 2, tf.int32)
+    compiled.train_epochs(two_passes)
+    compiled.restart(seed=1)
+    compiled.train_epochs(two_passes)
+    step = tf.function(by_hand.train_step)
+    for _ in range(2):
+        state = zero_state(1, 6)
+        for letter in range(25):
+            state = step(tf.constant([letter]), *state)
+    for one, other in zip(variables(compiled.model), variables(by_hand.model), strict=True):
+        np.testing.assert_allclose(one, other, atol=2e-5)
+
+
+def test_masked_time_steps_leave_the_state_as_it_was():
+    def counting_cell(inputs, states):
+        hidden, cell_state = states
+        return hidden + 1, [hidden + 1, cell_state + inputs]
+
+    # Batch 2, time steps 3; padding may stand anywhere, and is looked for in each row by itself.
+    inputs = tf.constant([[[-1.0], [3.0], [-1.0]], [[5.0], [0.0], [7.0]]])
+    state = tf.constant([[10.0], [20.0]]), tf.constant([[30.0], [40.0]])
+    outputs, hidden, cell_state = unroll(MaskingCell(counting_cell, -1.0), inputs, *state)
+    np.testing.assert_array_equal(outputs[:, :, 0], [[10, 11, 11], [21, 22, 23]])
+    np.testing.assert_array_equal(hidden[:, 0], [11, 23])
+    np.testing.assert_array_equal(cell_state[:, 0], [33, 52])
+
+
+@pytest.mark.parametrize(
+    "title, same", [("variable-length, masked", True), ("variable-length", False)]
+)
+def test_padding_changes_the_answer_unless_it_is_masked(title, same):
+    framing = BY_TITLE[title]
+    model = LetterClassifier(framing)
+    # Without a bias, an input of zeros does not move an LSTM from its zero state, trained or not.
+    model.cell.bias.assign_add(tf.fill((4 * framing.units,), 0.1))
+    padded = encode(["KL"], framing)
+    with_padding, without = (
+        model(inputs, *zero_state(1, framing.units))[0] for inputs in (padded, padded[:, 3:])
+    )
+    assert np.array_equal(with_padding, without) == same
+
+
+# A network that knows nothing names 1 letter in 25.
+BARS = {
+    "one-letter": (500, 0.7),
+    "window": (500, 0.7),
+    "time-steps": (300, 0.85),
+    "within-batch": (5000, 0.9),
+    "within-batch, shuffled": (5000, 0.9),
+    "within-batch, batch 1": (1000, 0.75),
+    "stateful": (150, 0.9),
+    "variable-length": (10, 0.25),
+    "variable-length, masked": (10, 0.25),
+}
+
+
+@pytest.fixture(scope="module")
+def lessons():
+    """Every framing, learned for some epochs, by its title."""
+    return {
+        title: learn(dataclasses.replace(BY_TITLE[title], epochs=epochs), [0], lambda text: None)
+        for title, (epochs, _) in BARS.items()
+    }
+
+
+@pytest.mark.parametrize("title", BY_TITLE)
+def test_every_framing_learns(title, lessons):
+    lesson = lessons[title]
+    epochs, bar = BARS[title]
+    assert lesson.epochs[0] == 0 and lesson.epochs[-1] == epochs
+    assert lesson.accuracy.shape == (1, len(lesson.epochs))
+    assert lesson.accuracy[0, 0] < 0.2 and lesson.accuracy[0, -1] >= bar
+
+
+def test_rows_of_a_batch_are_independent_whatever_their_order(lessons):
+    in_order, shuffled = (lessons[f"within-batch{rest}"].model for rest in ("", ", shuffled"))
+    letters = lessons["within-batch"].samples.inputs
+    together = in_order(letters, *zero_state(25, 16))[0]
+    alone = in_order(letters[10:11], *zero_state(1, 16))[0]
+    np.testing.assert_allclose(together[10:11], alone, rtol=1e-4, atol=1e-4)
+    # After thousands of epochs the two differ by rounding only.
+    for one, other in zip(variables(in_order), variables(shuffled), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-2)
+
+
+@pytest.fixture(scope="module")
+def run_script(tmp_path_factory):
+    """Run the script in a copy of the repository, so that the user's figures stay untouched."""
+    copy = tmp_path_factory.mktemp("clone") / "repository"
+    for folder in ("tf_lstm", "scripts"):
+        shutil.copytree(REPOSITORY / folder, copy / folder)
+
+    def run(*flags, **environment):
+        command = [sys.executable, copy / "scripts" / "learn_alphabet.py", *flags]
+        # TensorFlow, once imported here, has left its own log level in the environment.
+        inherited = {key: os.environ[key] for key in os.environ if key != "TF_CPP_MIN_LOG_LEVEL"}
+        return copy, subprocess.run(
+            list(map(str, command)), env=inherited | environment, capture_output=True, text=True
+        )
+
+    return run
+
+
+def test_the_script_shows_what_goes_in_and_what_is_learned(run_script):
+    folder, result = run_script("--framing", "stateful", "--epochs", 3, "--seeds", 2)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "(25, 1, 1) = (samples, time steps, features)" in result.stdout
+    assert re.search(r"accuracy +\d+\.\d\d ± \d+\.\d\d %   published 100\.00 %", result.stdout)
+    marked = re.findall(r"([A-Y]) -> ([A-Z])(✗?)", result.stdout)
+    assert "".join(letter for letter, _, _ in marked) == ALPHABET[:-1]
+    for letter, said, mark in marked:
+        assert (ALPHABET[ALPHABET.index(letter) + 1] == said) == (not mark)
+    assert re.search(r"from A +A[A-Z]{25},", result.stdout)
+    assert re.search(r"from K +K[A-Z]{5},", result.stdout)
+    assert not re.search(r"[\r\b\x1b]", result.stdout)
+    assert (folder / "figures" / "alphabet.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_explanation_and_the_figure_tell_what_was_measured(lessons):
+    script = runpy.run_path(str(REPOSITORY / "scripts" / "learn_alphabet.py"))
+    three = [lesson for lesson in lessons.values() if lesson.framing.name == "within-batch"]
+    explanation = script["explain_within_batch"](*three)
+    for lesson, point in ((three[0], 5), (three[0], -1), (three[2], -1)):
+        assert f"{100 * lesson.accuracy[0, point]:.2f} %" in explanation
+    figure = alphabet_figure(list(lessons.values()), "the command")
+    assert [axes.get_label() for axes in figure.axes] == [
+        f"{name} {part}" for name in alphabet.NAMES for part in ("samples", "accuracy")
+    ]
+    curves = figure.axes[7].get_lines()
+    for lesson, curve in zip(three, curves, strict=False):
+        np.testing.assert_allclose(curve.get_ydata(), 100 * lesson.accuracy[0])
+
+
+@pytest.fixture
+def no_tensorflow(tmp_path):
+    (tmp_path / "tensorflow.py").write_text("raise SystemExit('imported TensorFlow')")
+    return {"PYTHONPATH": str(tmp_path)}
+
+
+def test_help_comes_without_tensorflow(run_script, no_tensorflow):
+    _, result = run_script("--help", **no_tensorflow)
+    assert (result.returncode, result.stderr) == (0, "")
+    flags = re.findall(r"^  (--[a-z]+)", result.stdout, re.M)
+    assert "--seeds" in flags and result.stdout.count("(default:") == len(flags)
+    assert all(name in result.stdout for name in alphabet.NAMES)
+
+
+@pytest.mark.parametrize(
+    "flag, value",
+    [("--framing", "words"), ("--epochs", "0"), ("--seeds", "none"), ("--output", "figure.doc")],
+)
+def test_wrong_flags_are_refused_without_tensorflow(flag, value, run_script, no_tensorflow):
+    _, result = run_script(flag, value, **no_tensorflow)
+    assert result.returncode == 2 and result.stdout == ""
+    assert flag in result.stderr.splitlines()[-1]

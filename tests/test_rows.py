@@ -1,0 +1,55 @@
+"""Images as rows of numbers, and images bent a little."""
+
+from dataclasses import replace
+
+import numpy as np
+import tensorflow as tf
+
+from tf_lstm.drawn_digits import draw_digits
+from tf_lstm.recipes import DEFAULT, KERAS_30, PADDED_42
+from tf_lstm.rows import bend, images_to_rows
+
+IMAGES, _ = draw_digits(6, seed=3)
+
+
+def test_pixels_become_numbers_from_0_to_1():
+    images = np.zeros((1, 28, 28), np.uint8)
+    images[0, 3, :2] = 51, 255
+    rows = images_to_rows(images, DEFAULT)
+    assert rows.dtype == tf.float32
+    np.testing.assert_allclose(rows[0, 3, :3], [0.2, 1, 0])
+
+
+def test_the_offset_is_subtracted():
+    np.testing.assert_allclose(images_to_rows(IMAGES, KERAS_30), IMAGES / 255 - 0.5, atol=1e-6)
+
+
+def test_blank_columns_are_appended():
+    rows = images_to_rows(IMAGES, PADDED_42)
+    assert rows.shape == (6, 28, 42)
+    np.testing.assert_array_equal(rows[..., 28:], 0)
+    np.testing.assert_allclose(
+        rows[..., :28], images_to_rows(IMAGES, replace(PADDED_42, pad_columns=0))
+    )
+
+
+def test_pixels_can_be_cut_into_other_time_steps():
+    rows = images_to_rows(IMAGES, replace(DEFAULT, time_steps=56))
+    assert rows.shape == (6, 56, 14)
+    whole_rows = tf.reshape(rows, (6, 28, 28))
+    np.testing.assert_array_equal(whole_rows, images_to_rows(IMAGES, DEFAULT))
+
+
+def test_bent_images_resemble_their_originals_but_differ_from_each_other():
+    same = np.stack([IMAGES[0]] * 50)
+    bent = bend(same, [1, 2]).numpy()
+    assert bent.shape == (50, 28, 28) and 0 <= bent.min() and bent.max() <= 255
+    assert len(np.unique(bent.sum(axis=(1, 2)))) == 50
+    mean, original = bent.mean(axis=0).ravel(), IMAGES[0].astype(float).ravel()
+    assert np.corrcoef(mean, original)[0, 1] > 0.6
+
+
+def test_bending_depends_on_the_seed_alone():
+    first, same, other = (bend(IMAGES, seed).numpy() for seed in ([1, 2], [1, 2], [1, 3]))
+    np.testing.assert_array_equal(first, same)
+    assert not np.array_equal(first, other)
