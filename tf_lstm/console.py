@@ -2,7 +2,6 @@
 
 import math
 import sys
-import time
 from pathlib import Path
 
 
@@ -59,7 +58,6 @@ class ProgressLine:
     def __init__(self, shown=True):
         self.shown = shown and sys.stdout.isatty()
         self.width = 0
-        self.started = time.monotonic()
 
     def write(self, text):
         """Show `text` in place of what the line showed before."""

@@ -98,11 +98,12 @@ class Training:
             trainer.train_steps(batches)
             if recipe.report_steps and (trainer.step - 1) % recipe.report_steps == 0:
                 self.report(batches[(steps - 1) * recipe.batch_size :])
+            loss, accuracy = trainer.epoch_metrics()
             self.progress.write(
                 f"epoch {epoch}/{self.epochs}  "
                 f"{100 * (trainer.step - first_step) / self.steps_per_epoch:3.0f} %   "
-                "train loss {:.4f}  ".format(trainer.epoch_metrics()[0])
-                + f"{time.monotonic() - started:.0f} s"
+                f"train loss {loss:.4f}  accuracy {100 * accuracy:.2f} %   "
+                f"{time.monotonic() - started:.0f} s"
             )
             if stop_signal.received:
                 self.save()
