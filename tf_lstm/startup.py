@@ -40,8 +40,8 @@ def import_tensorflow():
     # A checkpoint that cannot be restored is reported in our own words.
     tensorflow.get_logger().setLevel("ERROR")
     set_threads(tensorflow)
-    # The graph of an unrolled LSTM is large but plain: rewriting it takes seconds at the start of
-    # every program, and the steps become no faster.
+    # The graph of an unrolled LSTM is large but plain: rewriting it takes about 3 seconds at the
+    # start of every program, and no gain in the steps could be told from the machine's noise.
     tensorflow.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
     return tensorflow
 
