@@ -1,4 +1,8 @@
-"""The scripts, run as a user runs them: as programs, in a copy of the repository."""
+"""The scripts, run as a user runs them: as programs, in a copy of the repository.
+
+Where a test is not about being a program, the script is called in this process instead: starting
+TensorFlow takes longer than what is tested.
+"""
 
 import csv
 import gzip
@@ -6,6 +10,7 @@ import json
 import os
 import pty
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -14,6 +19,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from tf_lstm import runs
 from tf_lstm.drawn_digits import draw_digits
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -57,6 +63,25 @@ def run_script(repository):
         )
 
     return run
+
+
+@pytest.fixture
+def call_script(monkeypatch, capfd, tmp_path):
+    """Like `run_script`, in this process. Name an --output: `figures/` is the user's own here."""
+    monkeypatch.setattr(runs, "RUNS", tmp_path / "runs")
+    monkeypatch.setattr(runs, "LATEST", tmp_path / "runs" / "latest")
+
+    def call(script, *flags):
+        monkeypatch.setattr(sys, "argv", list(map(str, (script, *flags))))
+        status = 0
+        try:
+            runpy.run_path(str(REPOSITORY / "scripts" / script), run_name="__main__")
+        except SystemExit as end:
+            status = end.code
+        output, errors = capfd.readouterr()
+        return subprocess.CompletedProcess(sys.argv, status, output, errors)
+
+    return call
 
 
 @pytest.fixture(scope="module")
@@ -107,8 +132,8 @@ def test_plot_takes_the_latest_run_from_any_folder(trained, run_script, reposito
     assert not list(tmp_path.iterdir())
 
 
-def test_plot_of_a_digit_goes_where_it_is_told(trained, run_script, tmp_path):
-    result = run_script(
+def test_plot_of_a_digit_goes_where_it_is_told(trained, call_script, tmp_path):
+    result = call_script(
         *("plot_row_predictions.py", "--run", trained[1], "--split", "train", "--digit", 7),
         *("--output", tmp_path / "new" / "seven.svg"),
     )
@@ -116,22 +141,26 @@ def test_plot_of_a_digit_goes_where_it_is_told(trained, run_script, tmp_path):
     assert "<svg" in (tmp_path / "new" / "seven.svg").read_text()
 
 
-def test_deeper_pictures_go_to_files_of_their_own(trained, run_script, repository):
-    for flag, name, start in (
+@pytest.mark.parametrize(
+    "flag, name, start",
+    [
         ("--depth", "row_depth.png", b"\x89PNG"),
         ("--animate", "row_predictions.gif", b"GIF89a"),
-    ):
-        result = run_script("plot_row_predictions.py", "--index", 3, flag)
-        assert (result.returncode, result.stderr) == (0, "")
-        assert f"figures/{name}" in result.stdout
-        assert (repository / "figures" / name).read_bytes().startswith(start)
+    ],
+)
+def test_deeper_pictures(flag, name, start, trained, call_script, tmp_path):
+    flags = ("--run", trained[1], "--index", 3, "--output", tmp_path / name)
+    result = call_script("plot_row_predictions.py", *flags, flag)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert str(tmp_path / name) in result.stdout
+    assert (tmp_path / name).read_bytes().startswith(start)
 
 
-def test_summary_of_all_test_images_and_two_runs(trained, run_script, tmp_path):
+def test_summary_of_all_test_images_and_two_runs(trained, call_script, tmp_path):
     shutil.copytree(trained[1], tmp_path / "second")
     output = tmp_path / "summary.svg"
     flags = ("--summary", "--compare", tmp_path / "second", "--output", output)
-    result = run_script("plot_row_predictions.py", *flags)
+    result = call_script("plot_row_predictions.py", "--run", trained[1], *flags)
     assert (result.returncode, result.stderr) == (0, "")
     assert "31 test images" in result.stdout and "<svg" in output.read_text()
     with open(tmp_path / "summary" / "accuracy.csv", newline="") as file:
@@ -144,13 +173,14 @@ def test_summary_of_all_test_images_and_two_runs(trained, run_script, tmp_path):
     assert last == pytest.approx({trained[1].name: accuracy, "second": accuracy}, abs=1e-6)
 
 
-def test_a_picture_of_ones_own_needs_no_data(trained, run_script, tmp_path):
+def test_a_picture_of_ones_own_needs_no_data(trained, call_script, tmp_path):
     Image.fromarray(255 - draw_digits(1, seed=0)[0][0]).save(tmp_path / "mine.png")
-    flags = ("--image", tmp_path / "mine.png", "--output", tmp_path / "mine.svg")
+    image, output, no_data = tmp_path / "mine.png", tmp_path / "mine.svg", tmp_path / "none"
+    flags = ("--run", trained[1], "--image", image, "--output", output, "--data", no_data)
     for what in ((), ("--depth",)):
-        result = run_script("plot_row_predictions.py", *flags, *what, "--data", tmp_path / "none")
+        result = call_script("plot_row_predictions.py", *flags, *what)
         assert (result.returncode, result.stderr) == (0, "")
-        assert "mine.png" in result.stdout and "<svg" in (tmp_path / "mine.svg").read_text()
+        assert "mine.png" in result.stdout and "<svg" in output.read_text()
 
 
 def test_drawing_without_a_display_is_refused_with_advice(run_script):
@@ -177,15 +207,20 @@ def test_training_on_a_terminal_shows_its_progress(repository, data_folder, tmp_
     assert re.search(rb"\repoch 1/2 +100 %", shown)
 
 
-def test_basic_prints_the_training_accuracy_every_50_steps(run_script, data_folder, tmp_path):
-    flags = ("--recipe", "basic", "--units", 3, "--batch-size", 1, "--epochs", 3, "--quiet")
-    result = run_script("train_mnist.py", *flags, "--data", data_folder, "--run", tmp_path / "run")
+def test_basic_prints_the_training_accuracy_every_50_steps(call_script, data_folder, tmp_path):
+    flags = ("--recipe", "basic", "--units", 3, "--batch-size", 1, "--epochs", 3)
+    data = ("--data", data_folder, "--run", tmp_path / "run")
+    result = call_script("train_mnist.py", *flags, *data)
     assert (result.returncode, result.stderr) == (0, "")
-    assert "accuracy" in result.stdout and "epoch" not in result.stdout
-    flags = flags[:-1]
-    result = run_script("train_mnist.py", *flags, "--data", data_folder, "--run", tmp_path / "two")
     steps = re.findall(r"^step +(\d+)   accuracy on its batch", result.stdout, re.M)
     assert steps == ["0", "50", "100"]  # 3 epochs of 42 steps
+
+
+def test_quiet_prints_the_result_alone(call_script, data_folder, tmp_path):
+    flags = ("--quiet", "--data", data_folder, "--run", tmp_path / "run")
+    result = call_script("train_mnist.py", *SMALL, *flags)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "accuracy" in result.stdout and "epoch" not in result.stdout
 
 
 @pytest.mark.parametrize("script", ["train_mnist.py", "plot_row_predictions.py", "draw_digit.py"])
@@ -237,21 +272,32 @@ def test_bad_data_is_refused_in_one_sentence(run_script, repository, tmp_path):
     assert list((repository / "runs").glob("*")) == before
 
 
-def test_a_used_run_folder_is_refused(trained, run_script, data_folder):
+def test_a_used_run_folder_is_refused(trained, call_script, data_folder):
     history = (trained[1] / "history.csv").read_bytes()
-    refused(
-        run_script("train_mnist.py", *SMALL, "--data", data_folder, "--run", trained[1]),
-        trained[1],
-        "--run",
-    )
+    flags = (*SMALL, "--data", data_folder, "--run", trained[1])
+    refused(call_script("train_mnist.py", *flags), trained[1], "--run")
     assert (trained[1] / "history.csv").read_bytes() == history
 
 
-def test_plot_without_such_an_image_or_run_or_format_is_refused(trained, run_script, tmp_path):
-    plot = "plot_row_predictions.py"
-    refused(run_script(plot, "--index", 31), "--index", "31")
-    refused(run_script(plot, "--run", tmp_path), tmp_path, "--run")
-    refused(run_script(plot, "--output", tmp_path / "figure.doc"), tmp_path / "figure.doc")
-    refused(run_script(plot, "--image", tmp_path / "none.png"), tmp_path / "none.png")
-    refused(run_script(plot, "--summary", "--split", "train", "--compare", tmp_path), tmp_path)
-    assert not list(tmp_path.iterdir())
+def test_a_finished_run_is_not_resumed(trained, call_script):
+    refused(call_script("train_mnist.py", "--resume", trained[1]), trained[1], "finished already")
+
+
+REFUSED_BY_PLOT = [
+    (["--index", "31"], "--index 31"),
+    (["--run", "NEW"], "NEW"),
+    (["--output", "NEW/figure.doc"], "NEW/figure.doc"),
+    (["--image", "NEW/none.png"], "NEW/none.png"),
+    (["--summary", "--split", "train", "--compare", "NEW"], "NEW"),
+]
+
+
+@pytest.mark.parametrize("flags, named", REFUSED_BY_PLOT)
+def test_plot_of_what_is_not_there_is_refused(flags, named, trained, call_script, tmp_path):
+    new = tmp_path / "new"
+    flags = [flag.replace("NEW", str(new)) for flag in flags]
+    run = [] if "--run" in flags else ["--run", trained[1]]
+    output = [] if "--output" in flags else ["--output", new / "figure.png"]
+    result = call_script("plot_row_predictions.py", *flags, *run, *output)
+    refused(result, named.replace("NEW", str(new)))
+    assert not new.exists()
