@@ -34,7 +34,9 @@ def main():
     from tf_lstm.evaluation import row_predictions
     from tf_lstm.runs import open_run
 
-    open_drawing_pad(partial(row_predictions, open_run(flags.run).best_model()))
+    run = open_run(flags.run)
+    run.require_rows()
+    open_drawing_pad(partial(row_predictions, run.best_model()))
 
 
 if __name__ == "__main__":

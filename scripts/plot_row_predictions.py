@@ -175,7 +175,10 @@ def main():
     from tf_lstm.figures import show_figure
     from tf_lstm.runs import open_run
 
-    figure, title = (plot_summary if flags.summary else plot_image)(flags, open_run(flags.run))
+    run = open_run(flags.run)
+    for each in (run, *map(open_run, flags.compare)):
+        each.require_rows()
+    figure, title = (plot_summary if flags.summary else plot_image)(flags, run)
     print(f"{title}: {short_path(flags.output)}")
     if flags.show:
         show_figure(figure)

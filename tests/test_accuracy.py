@@ -10,7 +10,7 @@ from tf_lstm.startup import cores
 from tf_lstm.trainer import Trainer
 from tf_lstm.training import epoch_order
 
-STEPS = 250
+STEPS = 150
 
 
 def test_a_short_training_classifies_nine_digits_in_ten():

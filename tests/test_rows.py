@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tf_lstm.drawn_digits import draw_digits
 from tf_lstm.recipes import DEFAULT, KERAS_30, PADDED_42
-from tf_lstm.rows import bend, images_to_rows
+from tf_lstm.rows import PERMUTATION, arrange, bend, images_to_rows
 
 IMAGES, _ = draw_digits(6, seed=3)
 
@@ -38,6 +38,33 @@ def test_pixels_can_be_cut_into_other_time_steps():
     assert rows.shape == (6, 56, 14)
     whole_rows = tf.reshape(rows, (6, 28, 28))
     np.testing.assert_array_equal(whole_rows, images_to_rows(IMAGES, DEFAULT))
+
+
+def test_rows_can_be_read_in_other_orders():
+    np.testing.assert_array_equal(arrange(IMAGES, "reading", [1, 2]), IMAGES)
+    np.testing.assert_array_equal(arrange(IMAGES, "reversed", [1, 2]), IMAGES[:, ::-1])
+    np.testing.assert_array_equal(arrange(IMAGES, "columns", [1, 2])[:, 5], IMAGES[:, :, 5])
+    permuted = arrange(IMAGES, "permuted", [1, 2]).numpy()
+    np.testing.assert_array_equal(permuted, arrange(IMAGES, "permuted", [3, 4]))
+    assert sorted(PERMUTATION) == list(range(28)) != list(PERMUTATION)
+    np.testing.assert_array_equal(permuted[:, 9], IMAGES[:, PERMUTATION[9]])
+
+
+def test_each_image_is_shuffled_in_its_own_way_by_the_seed():
+    numbered = np.tile(np.arange(28, dtype=np.uint8)[:, None], (5, 1, 28))  # row r is full of r
+    orders, same, other = (
+        arrange(numbered, "shuffled", seed).numpy() for seed in ([1, 2], [1, 2], [1, 3])
+    )
+    np.testing.assert_array_equal(orders, np.repeat(orders[:, :, :1], 28, axis=2))  # whole rows
+    np.testing.assert_array_equal(np.sort(orders, axis=1), numbered)
+    assert len({tuple(order[:, 0]) for order in orders}) == 5
+    np.testing.assert_array_equal(orders, same)
+    assert not np.array_equal(orders, other)
+
+
+def test_a_recipe_reads_in_its_own_order():
+    rows = images_to_rows(IMAGES, replace(DEFAULT, row_order="reversed"))
+    np.testing.assert_array_equal(rows, images_to_rows(IMAGES, DEFAULT)[:, ::-1])
 
 
 def test_bent_images_resemble_their_originals_but_differ_from_each_other():

@@ -279,6 +279,17 @@ def test_a_used_run_folder_is_refused(trained, call_script, data_folder):
     assert (trained[1] / "history.csv").read_bytes() == history
 
 
+@pytest.mark.parametrize("changed", [{"time_steps": 14}, {"row_order": "columns"}])
+def test_plot_of_a_run_that_does_not_read_row_by_row_is_refused(
+    changed, trained, call_script, tmp_path
+):
+    settings = json.loads((trained[1] / "settings.json").read_text())
+    settings["recipe"] |= changed
+    (tmp_path / "settings.json").write_text(json.dumps(settings))
+    flags = ("--run", tmp_path, "--output", tmp_path / "figure.png")
+    refused(call_script("plot_row_predictions.py", *flags), tmp_path, "--run")
+
+
 def test_a_finished_run_is_not_resumed(trained, call_script):
     refused(call_script("train_mnist.py", "--resume", trained[1]), trained[1], "finished already")
 

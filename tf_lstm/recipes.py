@@ -18,6 +18,7 @@ class Recipe:
     # What is read: see `rows`.
     validation: bool  # set 5,000 training images aside, to choose the best weights by
     pixel_offset: float  # subtracted from pixels in [0, 1]
+    row_order: str  # "reading", "reversed", "columns", "permuted" or "shuffled"
     pad_columns: int  # blank columns appended to every row
     time_steps: int  # the same pixels as so many rows: 28, or 56 half rows, or 14 pairs of rows
     augment: bool  # bend every training image a little, anew each time
@@ -51,6 +52,7 @@ BASIC = Recipe(
     published=None,
     validation=True,
     pixel_offset=0.0,
+    row_order="reading",
     pad_columns=0,
     time_steps=28,
     augment=False,
@@ -98,10 +100,10 @@ DEFAULT = replace(
     loss_rows="every",
     epochs=4,
     steps=None,
-    batch_size=128,
+    batch_size=256,
     epsilon=1e-7,
-    learning_rate=4e-3,
-    warmup_steps=200,
+    learning_rate=8e-3,
+    warmup_steps=100,
     decay="cosine",
     clip_norm=1.0,
     report_steps=None,
@@ -115,7 +117,9 @@ BEST = replace(
     augment=True,
     dropout=0.2,
     epochs=40,
+    batch_size=128,
     learning_rate=3e-3,
+    warmup_steps=200,
 )
 
 # Keras tutorials: raw rows, no input projection, all 60,000 training images, Keras' own defaults.
@@ -125,6 +129,7 @@ KERAS_30 = Recipe(
     published=98.02,
     validation=False,
     pixel_offset=0.5,
+    row_order="reading",
     pad_columns=0,
     time_steps=28,
     augment=False,
@@ -181,6 +186,59 @@ PADDED_42 = replace(
     pad_columns=14,
 )
 
+# Claims that were made about such networks and never tested, each one change to the default: that
+# the order of rows matters, that blank columns do no harm, that longer sequences are harder.
+EXPERIMENTS = (
+    replace(
+        DEFAULT,
+        name="reversed",
+        description="the default, reading from the last row up",
+        row_order="reversed",
+    ),
+    replace(
+        DEFAULT,
+        name="columns",
+        description="the default, reading column by column",
+        row_order="columns",
+    ),
+    replace(
+        DEFAULT,
+        name="permuted",
+        description="the default, reading the rows in one random order",
+        row_order="permuted",
+    ),
+    replace(
+        DEFAULT,
+        name="shuffled",
+        description="the default, reading each image's rows in an order of its own",
+        row_order="shuffled",
+    ),
+    replace(
+        DEFAULT,
+        name="blank-14",
+        description="the default with 14 blank columns beside every image",
+        pad_columns=14,
+    ),
+    replace(
+        DEFAULT,
+        name="steps-56",
+        description="the default on 56 half rows",
+        time_steps=56,
+    ),
+    replace(
+        DEFAULT,
+        name="steps-112",
+        description="the default on 112 quarters of rows",
+        time_steps=112,
+    ),
+    replace(
+        DEFAULT,
+        name="steps-196",
+        description="the default on 196 sevenths of rows",
+        time_steps=196,
+    ),
+)
+
 RECIPES = {
     recipe.name: recipe
     for recipe in (
@@ -193,5 +251,6 @@ RECIPES = {
         KERAS_128,
         STACKED_32,
         PADDED_42,
+        *EXPERIMENTS,
     )
 }

@@ -1,8 +1,11 @@
 """Images as a recipe reads them: pixels as numbers, rows as time steps, bent while training."""
 
+import numpy as np
 import tensorflow as tf
 
 SIZE = 28  # pixels along each side of an image
+PERMUTATION = np.random.default_rng(28).permutation(SIZE)  # of row order "permuted"
+EVALUATION_SEED = (28, 28)  # of row order "shuffled", where images are not trained on
 
 
 def features(recipe):
@@ -10,17 +13,44 @@ def features(recipe):
     return SIZE * (SIZE + recipe.pad_columns) // recipe.time_steps
 
 
-def images_to_rows(images, recipe, dtype=tf.float32):
+def arrange(images, row_order, seed):
+    """Put each image's rows in the order in which they are read.
+
+    Args:
+        images: (batch, 28, 28).
+        row_order: "reading", from top to bottom; "reversed", from bottom to top; "columns", from
+            left to right; "permuted", in one order drawn once for all; "shuffled", in an order
+            drawn for each image.
+        seed: (2,) integers, of "shuffled".
+
+    Returns:
+        The same pixels, (batch, 28, 28).
+    """
+    if row_order == "reversed":
+        return tf.reverse(images, axis=[1])
+    if row_order == "columns":
+        return tf.transpose(images, [0, 2, 1])
+    if row_order == "permuted":
+        return tf.gather(images, PERMUTATION, axis=1)
+    if row_order == "shuffled":
+        drawn = tf.random.stateless_uniform((tf.shape(images)[0], SIZE), seed)
+        return tf.gather(images, tf.argsort(drawn, axis=1), batch_dims=1)
+    return images
+
+
+def images_to_rows(images, recipe, dtype=tf.float32, seed=EVALUATION_SEED):
     """Turn pixels into the rows that the network reads.
 
     Args:
         images: (batch, 28, 28) uint8, or float32 pixels from 0 to 255.
         recipe: a `Recipe`.
+        seed: (2,) integers, of a row order that is drawn.
 
     Returns:
         (batch, time steps, features) of `dtype`: pixels in [0, 1] less the recipe's offset, and
         blank columns (the offset does not move these: they hold zeros) on the right.
     """
+    images = arrange(images, recipe.row_order, seed)
     rows = tf.cast(images, dtype) / 255 - tf.cast(recipe.pixel_offset, dtype)
     padded = tf.pad(rows, [[0, 0], [0, 0], [0, recipe.pad_columns]])
     return tf.reshape(padded, (-1, recipe.time_steps, features(recipe)))

@@ -30,6 +30,7 @@ except ImportError:  # Windows, where nobody watches over two processes in one r
 from tf_lstm.errors import UserError
 from tf_lstm.model import RowClassifier
 from tf_lstm.recipes import Recipe
+from tf_lstm.rows import SIZE
 
 RUNS = Path(__file__).resolve().parents[1] / "runs"
 LATEST = RUNS / "latest"  # a text file that names the newest run's folder
@@ -116,6 +117,17 @@ class Run:
                 "another run with --run."
             )
         return model
+
+    def require_rows(self):
+        """Raise a UserError if the network reads anything but an image's rows from top to bottom.
+
+        What it answers after each time step is not an answer to so many rows then.
+        """
+        if (self.recipe.time_steps, self.recipe.row_order) != (SIZE, "reading"):
+            raise UserError(
+                f"{self.folder} reads images in another way than row by row ({self.recipe.name}): "
+                "choose another run with --run."
+            )
 
     @property
     def is_finished(self):

@@ -88,7 +88,7 @@ class Trainer(tf.Module):
         images = tf.gather(self.images, shard)  # (shard size, 28, 28)
         if self.recipe.augment:
             images = bend(images, seed)
-        rows = images_to_rows(images, self.recipe)  # (shard size, time steps, features)
+        rows = images_to_rows(images, self.recipe, seed=seed)  # (shard size, time steps, features)
         labels = tf.gather(self.labels, shard)
         with tf.GradientTape() as tape:
             logits = self.model(rows, dropout_seed=seed)  # (shard size, time steps, classes)
