@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -110,6 +111,26 @@ def test_a_crash_anywhere_changes_nothing(place, calls, tmp_path, monkeypatch, l
             train(new_run(folder), DATASET, quiet=True)
     train(open_run(folder), DATASET, quiet=True)
     assert_same(outcome(folder), left_alone)
+
+
+def test_the_same_settings_give_the_same_weights_again(tmp_path, left_alone):
+    train(new_run(tmp_path / "run"), DATASET, quiet=True)
+    assert_same(outcome(tmp_path / "run"), left_alone)
+
+
+@pytest.mark.parametrize("bytes_left", [0, 100, 6_000])
+def test_a_full_disk_is_told_and_a_resumed_run_ends_the_same(bytes_left, tmp_path, left_alone):
+    run = new_run(tmp_path / "run")
+    _, largest = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (bytes_left, largest))  # of every file from now on
+    try:
+        with pytest.raises(UserError, match="cannot be written .*--resume") as told:
+            train(run, DATASET, quiet=True)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest))
+    assert str(run.folder) in str(told.value) and "\n" not in str(told.value)
+    train(open_run(run.folder), DATASET, quiet=True)
+    assert_same(outcome(run.folder), left_alone)
 
 
 def test_a_damaged_newest_checkpoint_is_named_and_the_one_before_it_used(

@@ -153,6 +153,18 @@ class Run:
                 ) from error
             yield
 
+    @contextlib.contextmanager
+    def writing(self):
+        """Say in a UserError what failed if the `with` block cannot write the run's files."""
+        try:
+            yield
+        except (OSError, tf.errors.OpError) as error:
+            reason = getattr(error, "strerror", None) or error.message
+            raise UserError(
+                f"{self.folder} cannot be written ({reason}): make room there, and go on with "
+                "--resume."
+            ) from error
+
     def write_history(self, rows):
         """Write history.csv, a line for each of `rows`, dictionaries with the same keys."""
         lines = [",".join(rows[0])] + [",".join(str(value) for value in r.values()) for r in rows]

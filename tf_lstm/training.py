@@ -73,7 +73,8 @@ class Training:
 
     def save(self):
         """Save everything that the next step depends on."""
-        self.latest.save()
+        with self.run.writing():
+            self.latest.save()
         self.saved_at = time.monotonic()
 
     def train_epoch(self, epoch, stop_signal):
@@ -140,9 +141,11 @@ class Training:
         # Without validation images (their accuracy is nan then) the newest weights count as best.
         if not validation.accuracy <= self.best_accuracy:
             self.best_accuracy = validation.accuracy
-            self.best.save()
+            with self.run.writing():
+                self.best.save()
         self.history.append(row)
-        self.run.write_history(self.history)
+        with self.run.writing():
+            self.run.write_history(self.history)
         self.save()  # last, so that what a crash prevents is done again
         self.progress.clear()
         self.say(describe_epoch(self.epochs, row))
@@ -190,7 +193,8 @@ def train(run, dataset, quiet=False):
         run.folder / "learning_curves.png",
     )
     test = evaluate(run.best_model(), dataset.test.images, dataset.test.labels)
-    run.write_result(test)
+    with run.writing():
+        run.write_result(test)
     print(
         f"\n{dataset.name}, {test.count:,} test images: loss {test.loss:.4f}, "
         f"accuracy {100 * test.accuracy:.2f} %"
