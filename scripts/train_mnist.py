@@ -80,6 +80,8 @@ def parse_flags():
     )
     flag("--quiet", "off", "print only the result", action="store_true")
     flags = parser.parse_args()
+    if flags.overwrite and flags.run is None:
+        parser.error("--overwrite gives up the run in the folder that --run names: add that")
     if flags.resume is not None:
         for name in ("recipe", "seed", "engine", "run", *chosen_settings(flags)):
             if getattr(flags, name) is not None:

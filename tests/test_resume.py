@@ -133,8 +133,20 @@ def test_a_full_disk_is_told_and_a_resumed_run_ends_the_same(bytes_left, tmp_pat
     assert_same(outcome(run.folder), left_alone)
 
 
+def flip_a_bit(path):
+    content = bytearray(path.read_bytes())
+    content[200] ^= 1
+    path.write_bytes(content)
+
+
+def cut_in_half(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+@pytest.mark.parametrize("damage", [flip_a_bit, cut_in_half, Path.unlink])
+@pytest.mark.parametrize("part", ["data*", "index"])
 def test_a_damaged_newest_checkpoint_is_named_and_the_one_before_it_used(
-    tmp_path, monkeypatch, left_alone, capfd
+    part, damage, tmp_path, left_alone, capfd
 ):
     run = new_run(tmp_path / "run")
     state = Training(run, DATASET, print, ProgressLine(shown=False))
@@ -142,10 +154,7 @@ def test_a_damaged_newest_checkpoint_is_named_and_the_one_before_it_used(
         state.train_epoch(1, nothing)
         state.finish_epoch(1, 0)
     newest = state.latest.latest_checkpoint
-    data = next(Path(newest).parent.glob(f"{Path(newest).name}.data*"))
-    content = bytearray(data.read_bytes())
-    content[200] ^= 1  # one bit
-    data.write_bytes(content)
+    damage(next(Path(newest).parent.glob(f"{Path(newest).name}.{part}")))
     train(open_run(run.folder), DATASET, quiet=True)
     assert f"{newest} is damaged" in capfd.readouterr().err
     assert_same(outcome(run.folder), left_alone)

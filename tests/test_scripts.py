@@ -223,13 +223,21 @@ def test_quiet_prints_the_result_alone(call_script, data_folder, tmp_path):
     assert "accuracy" in result.stdout and "epoch" not in result.stdout
 
 
-@pytest.mark.parametrize("script", ["train_mnist.py", "plot_row_predictions.py", "draw_digit.py"])
-def test_help_comes_without_tensorflow(script, run_script, tmp_path):
+@pytest.mark.parametrize(
+    "script, flag",
+    [
+        ("train_mnist.py", "--run"),
+        ("plot_row_predictions.py", "--run"),
+        ("draw_digit.py", "--run"),
+        ("reproduce_results.py", "--seeds"),
+    ],
+)
+def test_help_comes_without_tensorflow(script, flag, run_script, tmp_path):
     (tmp_path / "tensorflow.py").write_text("raise SystemExit('imported TensorFlow')")
     result = run_script(script, "--help", PYTHONPATH=str(tmp_path))
     assert (result.returncode, result.stderr) == (0, "")
     flags = re.findall(r"^  (--[a-z-]+)", result.stdout, re.M)
-    assert "--run" in flags and result.stdout.count("(default:") == len(flags)
+    assert flag in flags and result.stdout.count("(default:") == len(flags)
 
 
 BAD_FLAGS = [
@@ -240,6 +248,13 @@ BAD_FLAGS = [
     ("train_mnist.py", ["--units", "many"], "--units"),
     ("train_mnist.py", ["--learning-rate", "nan"], "--learning-rate"),
     ("train_mnist.py", ["--epochs", "1e9"], "--epochs"),
+    ("train_mnist.py", ["--epochs", "1000000000"], "--epochs"),
+    ("train_mnist.py", ["--seed", "-1"], "--seed"),
+    ("train_mnist.py", ["--engine", "fast"], "--engine"),
+    ("train_mnist.py", ["--overwrite"], "--run"),
+    ("train_mnist.py", ["--resume", "--overwrite", "--run", "here"], "--run"),
+    ("reproduce_results.py", ["--seeds", "0"], "--seeds"),
+    ("reproduce_results.py", ["--recipe", "wrong"], "--recipe"),
     ("plot_row_predictions.py", ["--digit", "10"], "--digit"),
     ("plot_row_predictions.py", ["--index", "-1"], "--index"),
     ("plot_row_predictions.py", ["--index", "1", "--digit", "2"], "not allowed"),
