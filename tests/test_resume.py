@@ -19,7 +19,7 @@ from tf_lstm.console import ProgressLine
 from tf_lstm.data import Dataset, Split
 from tf_lstm.drawn_digits import draw_digits
 from tf_lstm.errors import Interrupted, UserError
-from tf_lstm.recipes import BEST, STACKED_32
+from tf_lstm.recipes import BASIC, BEST, BILSTM_30, RECIPES, STACKED_32
 from tf_lstm.runs import create_run, open_run
 from tf_lstm.trainer import Trainer
 from tf_lstm.training import Training, train
@@ -35,6 +35,7 @@ DATASET = Dataset(
     test=Split(IMAGES[40:], LABELS[40:]),
 )
 # Dropout, bent images, a schedule, an optimizer with state; 22 images are 6 steps of 4 or fewer.
+SHUFFLED = RECIPES["shuffled"]
 RECIPE = dataclasses.replace(BEST, units=4, time_steps=7, batch_size=4, epochs=2, warmup_steps=3)
 
 
@@ -116,6 +117,25 @@ def test_a_crash_anywhere_changes_nothing(place, calls, tmp_path, monkeypatch, l
 def test_the_same_settings_give_the_same_weights_again(tmp_path, left_alone):
     train(new_run(tmp_path / "run"), DATASET, quiet=True)
     assert_same(outcome(tmp_path / "run"), left_alone)
+
+
+@pytest.mark.parametrize("recipe", [BASIC, BILSTM_30, STACKED_32, SHUFFLED], ids=lambda r: r.name)
+def test_every_kind_of_recipe_can_be_resumed(recipe, tmp_path, monkeypatch):
+    steps = 9 if recipe.steps else None  # 22 images in batches of 4: in the second epoch
+    recipe = dataclasses.replace(recipe, units=3, batch_size=4, epochs=2, steps=steps, time_steps=7)
+    train(new_run(tmp_path / "alone", recipe), DATASET, quiet=True)
+    original = Trainer.train_steps
+
+    def crash(self, order):
+        if self.step >= 7:
+            raise Crash
+        return original.__get__(self, Trainer)(order)
+
+    with monkeypatch.context() as patch, pytest.raises(Crash):
+        patch.setattr(Trainer, "train_steps", crash)
+        train(new_run(tmp_path / "run", recipe), DATASET, quiet=True)
+    train(open_run(tmp_path / "run"), DATASET, quiet=True)
+    assert_same(outcome(tmp_path / "run"), outcome(tmp_path / "alone"))
 
 
 @pytest.mark.parametrize("bytes_left", [0, 100, 6_000])

@@ -83,6 +83,7 @@ def test_overwriting_gives_up_the_run_and_nothing_else(tmp_path):
     (run.folder / "notes.txt").write_text("mine")
     refused(lambda: create_run(run.folder, BASIC, 8, DATASET, overwrite=True), run.folder)
     assert (run.folder / "notes.txt").read_text() == "mine"
+    assert open_run(run.folder).read_history() == [{"epoch": 1}]  # nor is the run given up then
     (run.folder / "notes.txt").unlink()
     again = create_run(run.folder, BASIC, 8, DATASET, overwrite=True, engine="cell", shards=1)
     assert again.settings["seed"] == 8 and again.read_history() == []

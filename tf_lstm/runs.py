@@ -191,7 +191,7 @@ def create_run(folder, recipe, seed, dataset, overwrite=False, **how):
     Args:
         folder: where, or None for runs/RECIPE-DATE-TIME.
         recipe, seed, dataset: what is to be trained.
-        overwrite: give up a run that is there already; other files are never touched.
+        overwrite: give up a run that is there already, if nothing else is.
         how: settings that change nothing but rounding: `engine`, `shards`.
 
     Raises:
@@ -219,10 +219,12 @@ def create_run(folder, recipe, seed, dataset, overwrite=False, **how):
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        if overwrite and (folder / "settings.json").exists():
-            remove_run(folder)
-        if any(folder.iterdir()):
+        is_run = overwrite and (folder / "settings.json").exists()
+        present = {path.name for path in folder.iterdir()}
+        if present - {*FILES, "lock", "checkpoints"} if is_run else present:
             raise UserError(f"{folder} is not empty: name a new folder with --run.")
+        if is_run:
+            remove_run(folder)
         write_whole(folder / "settings.json", json.dumps(settings, indent=2) + "\n")
         RUNS.mkdir(exist_ok=True)
         write_whole(LATEST, f"{folder}\n")
