@@ -1,0 +1,112 @@
+"""Measure how long whole commands take, from nothing to the test accuracy they end with.
+
+One is the LSTM(30) of a Keras tutorial, 20 epochs of `fit`, which is published with 98.02 % on
+MNIST; the others are train_mnist.py, stopped after the fewest epochs that reach as much.
+"""
+
+import argparse
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(REPOSITORY))
+
+from tf_lstm.command_line import number, run_script
+
+KERAS = "Keras fit, LSTM(30), 20 epochs"
+
+
+def parse_flags():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--data", metavar="PATH", help="as in train_mnist.py (default: as in train_mnist.py)"
+    )
+    parser.add_argument(
+        "--epochs",
+        type=number(int, 1, 100),
+        default=2,
+        metavar="N",
+        help="of train_mnist.py (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--rounds",
+        type=number(int, 1, 100),
+        default=3,
+        metavar="N",
+        help="measurements of each command, in turn; a round is a seed (default: %(default)s)",
+    )
+    parser.add_argument("--keras", type=int, metavar="SEED", help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def train_keras(data, seed):
+    """The tutorial's whole program, as it stands but for `verbose`: print its test accuracy."""
+    import tensorflow as tf
+
+    from tf_lstm.data import load_dataset
+
+    tf.keras.utils.set_random_seed(seed)
+    dataset = load_dataset(data, validation=False)
+    train, test = dataset.train, dataset.test
+    model = tf.keras.Sequential(
+        [tf.keras.layers.LSTM(30), tf.keras.layers.Dense(10, activation="softmax")]
+    )
+    model.compile("adam", "sparse_categorical_crossentropy", ["accuracy"])
+    model.fit(train.images / 255 - 0.5, train.labels, batch_size=128, epochs=20, verbose=0)
+    _, accuracy = model.evaluate(test.images / 255 - 0.5, test.labels, verbose=0)
+    print(f"accuracy {100 * accuracy:.2f} %")
+
+
+def measure(command):
+    """Run a command; return its seconds, and the test accuracy that it prints, in percent."""
+    started = time.monotonic()
+    result = subprocess.run(list(map(str, command)), capture_output=True, text=True)
+    seconds = time.monotonic() - started
+    accuracies = re.findall(r"accuracy (\d+\.\d+) %$", result.stdout, re.M)
+    if result.returncode or not accuracies:
+        raise SystemExit(f"{' '.join(map(str, command))} failed:\n{result.stderr}")
+    return seconds, float(accuracies[-1])
+
+
+def main():
+    flags = parse_flags()
+    if flags.keras is not None:
+        train_keras(flags.data, flags.keras)
+        return
+    data = ["--data", flags.data] if flags.data else []
+    figures = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for part in ("tf_lstm", "scripts"):  # a copy has a runs/ of its own
+            shutil.copytree(REPOSITORY / part, Path(folder, part))
+        for seed in range(flags.rounds):
+            commands = {KERAS: [sys.executable, __file__, *data, "--keras", seed]}
+            for engine in ("cell", "folded"):
+                name = f"this project, {engine}, {flags.epochs} epochs"
+                settings = ["--engine", engine, "--epochs", flags.epochs, "--seed", seed]
+                script = Path(folder, "scripts", "train_mnist.py")
+                commands[name] = [sys.executable, script, *data, *settings, "--quiet"]
+            for name, command in commands.items():
+                figures.setdefault(name, []).append(measure(command))
+    print("| whole command | seconds, median | range | ratio | test accuracies, % |")
+    print("|---|---:|---:|---:|---|")
+    for name, measured in figures.items():
+        seconds, accuracies = zip(*measured, strict=True)
+        pairs = zip(seconds, (keras for keras, _ in figures[KERAS]), strict=True)
+        ratio = statistics.median(ours / keras for ours, keras in pairs)
+        print(
+            f"| {name} | {statistics.median(seconds):.1f} | "
+            f"{min(seconds):.1f}-{max(seconds):.1f} | {ratio:.2f} | "
+            f"{', '.join(f'{accuracy:.2f}' for accuracy in accuracies)} |"
+        )
+
+
+if __name__ == "__main__":
+    run_script(main)
