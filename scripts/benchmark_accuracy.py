@@ -1,7 +1,7 @@
 """Measure how long whole commands take, from nothing to the test accuracy they end with.
 
 One is the LSTM(30) of a Keras tutorial, 20 epochs of `fit`, which is published with 98.02 % on
-MNIST; the others are train_mnist.py, stopped after the fewest epochs that reach as much.
+MNIST; the others are train_mnist.py with a single epoch, which reaches as much.
 """
 
 import argparse
@@ -20,6 +20,8 @@ sys.path.insert(0, str(REPOSITORY))
 from tf_lstm.command_line import number, run_script
 
 KERAS = "Keras fit, LSTM(30), 20 epochs"
+# Chosen on 10,000 held-out training images, where it reaches 98.3 %.
+ONE_EPOCH = ("--epochs", 1, "--batch-size", 64, "--learning-rate", 6e-3)
 
 
 def parse_flags():
@@ -28,13 +30,6 @@ def parse_flags():
     )
     parser.add_argument(
         "--data", metavar="PATH", help="as in train_mnist.py (default: as in train_mnist.py)"
-    )
-    parser.add_argument(
-        "--epochs",
-        type=number(int, 1, 100),
-        default=2,
-        metavar="N",
-        help="of train_mnist.py (default: %(default)s)",
     )
     parser.add_argument(
         "--rounds",
@@ -59,7 +54,7 @@ def train_keras(data, seed):
     model = tf.keras.Sequential(
         [tf.keras.layers.LSTM(30), tf.keras.layers.Dense(10, activation="softmax")]
     )
-    model.compile("adam", "sparse_categorical_crossentropy", ["accuracy"])
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
     model.fit(train.images / 255 - 0.5, train.labels, batch_size=128, epochs=20, verbose=0)
     _, accuracy = model.evaluate(test.images / 255 - 0.5, test.labels, verbose=0)
     print(f"accuracy {100 * accuracy:.2f} %")
@@ -89,8 +84,8 @@ def main():
         for seed in range(flags.rounds):
             commands = {KERAS: [sys.executable, __file__, *data, "--keras", seed]}
             for engine in ("cell", "folded"):
-                name = f"this project, {engine}, {flags.epochs} epochs"
-                settings = ["--engine", engine, "--epochs", flags.epochs, "--seed", seed]
+                name = f"this project, {engine}, 1 epoch"
+                settings = ["--engine", engine, *ONE_EPOCH, "--seed", seed]
                 script = Path(folder, "scripts", "train_mnist.py")
                 commands[name] = [sys.executable, script, *data, *settings, "--quiet"]
             for name, command in commands.items():

@@ -47,7 +47,9 @@ class RowClassifier(tf.Module):
             self.layers.append([self.new_cell(width, seeds) for _ in range(directions)])
             width = recipe.units * directions
         # Traced once and called for every row: a graph with 28 copies takes four times as long.
-        self.traced_cells = [[tf.function(cell) for cell in cells] for cells in self.layers]
+        self.traced_cells = [
+            [tf.function(cell, autograph=False) for cell in cells] for cells in self.layers
+        ]
 
     def add_projection(self, name, inputs, outputs, seed):
         """Make `weights[name]` and `biases[name]`."""
@@ -189,12 +191,12 @@ class RowClassifier(tf.Module):
         prefixes = (rows[:, : row + 1] for row in range(rows.shape[1]))
         return tf.concat([self(prefix) for prefix in prefixes], axis=1)
 
-    @tf.function(input_signature=[tf.TensorSpec((None, SIZE, SIZE), tf.uint8)])
+    @tf.function(input_signature=[tf.TensorSpec((None, SIZE, SIZE), tf.uint8)], autograph=False)
     def classify(self, images):
         """Logits of uint8 images (batch, 28, 28) after the last row: (batch, classes)."""
         return self(images_to_rows(images, self.recipe, self.dtype))[:, -1]
 
-    @tf.function(input_signature=[tf.TensorSpec((None, SIZE, SIZE), tf.uint8)])
+    @tf.function(input_signature=[tf.TensorSpec((None, SIZE, SIZE), tf.uint8)], autograph=False)
     def read_images(self, images):
         """Logits after every row of uint8 images (batch, 28, 28): (batch, 28, classes)."""
         return self.logits_of_prefixes(images_to_rows(images, self.recipe, self.dtype))

@@ -38,6 +38,9 @@ def learning_rate_schedule(recipe, total_steps):
 class Trainer(tf.Module):
     """A model, its optimizer and the training images: everything that a step depends on.
 
+    AutoGraph rewrites a function's source, so that `for` and `if` may depend on tensors. Only the
+    loop of `train_steps` needs that; without it for the rest the first step comes twice as soon.
+
     Args:
         model: a `RowClassifier`.
         recipe: a `Recipe`.
@@ -72,7 +75,8 @@ class Trainer(tf.Module):
             tf.TensorSpec((None,), tf.int32),
             tf.TensorSpec((), tf.int32),
             tf.TensorSpec((2,), tf.int64),
-        ]
+        ],
+        autograph=False,
     )
     def shard_gradients(self, shard, batch_size, seed):
         """Loss and gradients of a part of a batch; traced once for all shards.
@@ -101,7 +105,7 @@ class Trainer(tf.Module):
         gradients = tape.gradient(loss, self.variables_to_train)
         return tf.reduce_sum(last_losses), count_correct(logits, labels), gradients
 
-    @tf.function(input_signature=[tf.TensorSpec((None,), tf.int32)])
+    @tf.function(input_signature=[tf.TensorSpec((None,), tf.int32)], autograph=False)
     def train_step(self, batch):
         """One gradient step on the training images numbered `batch`, (batch,) int32.
 
