@@ -1,13 +1,18 @@
 """Train an LSTM to read handwritten digits row by row."""
 
 import argparse
+import atexit
 import dataclasses
+import os
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from tf_lstm.command_line import number, run_script
+from tf_lstm.distribution import STRATEGIES, cluster_and_task, is_chief
 from tf_lstm.errors import UserError
 from tf_lstm.recipes import RECIPES
 
@@ -78,12 +83,36 @@ def parse_flags():
         const="",
         metavar="FOLDER",
     )
+    flag(
+        "--device",
+        "a GPU where there is one",
+        "`cpu` keeps off the GPU",
+        choices=("cpu",),
+    )
+    flag(
+        "--strategy",
+        "none",
+        "`mirrored` trains on several GPUs, or parts of the processor; `multi-worker` on several "
+        "machines, named in TF_CONFIG",
+        choices=STRATEGIES,
+    )
+    flag(
+        "--replicas",
+        "all GPUs, or 2 parts of the processor",
+        "how many devices `--strategy mirrored` uses",
+        type=number(int, 1, 64),
+        metavar="N",
+    )
     flag("--quiet", "off", "print only the result", action="store_true")
     flags = parser.parse_args()
     if flags.overwrite and flags.run is None:
         parser.error("--overwrite gives up the run in the folder that --run names: add that")
+    if flags.replicas is not None and flags.strategy != "mirrored":
+        parser.error("--replicas is for --strategy mirrored: leave it out, or add that")
+    if flags.strategy == "multi-worker" and flags.resume is None and flags.run is None:
+        parser.error("--strategy multi-worker needs --run: a folder that all workers can read")
     if flags.resume is not None:
-        for name in ("recipe", "seed", "engine", "run", *chosen_settings(flags)):
+        for name in ("recipe", "seed", "engine", "run", "strategy", *chosen_settings(flags)):
             if getattr(flags, name) is not None:
                 parser.error(
                     f"--resume goes on with the run's own settings: leave out "
@@ -99,31 +128,50 @@ def chosen_settings(flags):
 
 
 def begin(flags):
-    """A new run, as the flags say, and its data."""
+    """A new run, as the flags say, and its data and strategy."""
     from tf_lstm.data import load_dataset
+    from tf_lstm.distribution import new_strategy, shards
     from tf_lstm.runs import create_run
-    from tf_lstm.startup import cores
 
+    strategy_name = flags.strategy or "none"
+    strategy = new_strategy(strategy_name, flags.replicas)
     changes = chosen_settings(flags)
     if "epochs" in changes:
         changes["steps"] = None
     recipe = dataclasses.replace(RECIPES[flags.recipe or "default"], **changes)
     dataset = load_dataset(flags.data, recipe.validation)
-    seed, engine = flags.seed or 0, flags.engine or "cell"
+    folder = flags.run if is_chief(strategy_name) else scratch_folder()
     run = create_run(
-        flags.run, recipe, seed, dataset, flags.overwrite, engine=engine, shards=cores()
+        folder,
+        recipe,
+        flags.seed or 0,
+        dataset,
+        flags.overwrite,
+        newest=folder == flags.run,
+        engine=flags.engine or "cell",
+        shards=shards(strategy_name, strategy),
+        strategy=strategy_name,
+        replicas=strategy.num_replicas_in_sync,
     )
-    return run, dataset
+    return run, dataset, strategy
 
 
 def resume(flags):
-    """An interrupted run, and its data."""
+    """An interrupted run, and its data and strategy."""
     from tf_lstm.data import load_dataset
-    from tf_lstm.runs import open_run
+    from tf_lstm.distribution import new_strategy
+    from tf_lstm.runs import Run, open_run
 
     run = open_run(flags.resume or None)
     if run.is_finished:
         raise UserError(f"{run.folder} is finished already: there is nothing to resume.")
+    strategy_name = run.settings.get("strategy", "none")
+    strategy = new_strategy(strategy_name, run.settings.get("replicas"))
+    if strategy.num_replicas_in_sync != run.settings.get("replicas", 1):
+        raise UserError(
+            f"{run.folder} was begun with {run.settings['replicas']} workers, and there are "
+            f"{strategy.num_replicas_in_sync} in TF_CONFIG: go on with as many."
+        )
     data = run.settings["data"]
     dataset = load_dataset(flags.data or data["source"], run.recipe.validation)
     if dataset.checksum != data["checksum"]:
@@ -131,20 +179,34 @@ def resume(flags):
             f"{dataset.source} is not the data that {run.folder} was trained on so far: name that "
             "with --data."
         )
-    return run, dataset
+    if not is_chief(strategy_name):
+        copy = shutil.copytree(run.folder, scratch_folder(), dirs_exist_ok=True)
+        run = Run(copy, run.settings)
+    return run, dataset, strategy
+
+
+def scratch_folder():
+    """A folder for a worker that is not the chief: it writes a run that nobody reads."""
+    folder = tempfile.TemporaryDirectory()
+    atexit.register(folder.cleanup)
+    return folder.name
 
 
 def main():
     flags = parse_flags()
+    if flags.strategy == "multi-worker":
+        cluster_and_task()  # a wrong TF_CONFIG is told of before TensorFlow is imported
 
     from tf_lstm.startup import import_tensorflow
 
-    import_tensorflow()
+    import_tensorflow(flags.device)
     from tf_lstm.training import train
 
-    run, dataset = begin(flags) if flags.resume is None else resume(flags)
+    run, dataset, strategy = begin(flags) if flags.resume is None else resume(flags)
+    if not is_chief(run.settings.get("strategy", "none")):
+        sys.stdout = open(os.devnull, "w")  # the chief speaks for all
     with run.locked():
-        train(run, dataset, flags.quiet)
+        train(run, dataset, flags.quiet, strategy)
     plot = "python scripts/plot_row_predictions.py"
     print(f"next     {plot} --run {flags.run}" if flags.run else f"next     {plot}")
 

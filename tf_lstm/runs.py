@@ -185,14 +185,15 @@ class Run:
             ]
 
 
-def create_run(folder, recipe, seed, dataset, overwrite=False, **how):
-    """Make a new run's folder, write its settings, and let runs/latest name it.
+def create_run(folder, recipe, seed, dataset, overwrite=False, newest=True, **how):
+    """Make a new run's folder and write its settings.
 
     Args:
         folder: where, or None for runs/RECIPE-DATE-TIME.
         recipe, seed, dataset: what is to be trained.
         overwrite: give up a run that is there already, if nothing else is.
-        how: settings that change nothing but rounding: `engine`, `shards`.
+        newest: let runs/latest name it.
+        how: settings that change nothing but rounding: `engine`, `shards`, `strategy`, `replicas`.
 
     Raises:
         UserError: the folder already holds something, or cannot be written.
@@ -226,8 +227,9 @@ def create_run(folder, recipe, seed, dataset, overwrite=False, **how):
         if is_run:
             remove_run(folder)
         write_whole(folder / "settings.json", json.dumps(settings, indent=2) + "\n")
-        RUNS.mkdir(exist_ok=True)
-        write_whole(LATEST, f"{folder}\n")
+        if newest:
+            RUNS.mkdir(exist_ok=True)
+            write_whole(LATEST, f"{folder}\n")
     except OSError as error:
         raise UserError(
             f"{folder} cannot be used for the run ({error.strerror}): name another with --run."

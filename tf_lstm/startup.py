@@ -15,8 +15,10 @@ def cores():
     return os.cpu_count() or 1
 
 
-def import_tensorflow():
+def import_tensorflow(device=None):
     """Import TensorFlow quietly and return it; errors still reach the terminal.
+
+    It uses a GPU where there is one, unless `device` is "cpu".
 
     The native libraries write to file descriptor 2 before any setting of theirs is read. It is
     put aside during the import, and what was written is shown if the import fails.
@@ -40,6 +42,8 @@ def import_tensorflow():
     # A checkpoint that cannot be restored is reported in our own words.
     tensorflow.get_logger().setLevel("ERROR")
     set_threads(tensorflow)
+    if device == "cpu":
+        tensorflow.config.set_visible_devices([], "GPU")
     # The graph of an unrolled LSTM is large but plain: rewriting it takes about 3 seconds at the
     # start of every program, and no gain in the steps could be told from the machine's noise.
     tensorflow.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})

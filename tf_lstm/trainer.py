@@ -38,6 +38,8 @@ def learning_rate_schedule(recipe, total_steps):
 class Trainer(tf.Module):
     """A model, its optimizer and the training images: everything that a step depends on.
 
+    Made in the scope of a `tf.distribute` strategy, as its model is, it trains on all its replicas.
+
     AutoGraph rewrites a function's source, so that `for` and `if` may depend on tensors. Only the
     loop of `train_steps` needs that; without it for the rest the first step comes twice as soon.
 
@@ -47,7 +49,7 @@ class Trainer(tf.Module):
         images, labels: (n, 28, 28) uint8 and (n,) integers. They become constants of the graph,
             and a step is told only which of them to take: the fastest way to feed it.
         total_steps: how many steps there will be, for the learning-rate schedule.
-        shards: each batch is cut into so many parts that are computed side by side.
+        shards: a replica's part of a batch is cut into so many that are computed side by side.
         seed: of dropout and of the bending of images.
     """
 
@@ -57,6 +59,7 @@ class Trainer(tf.Module):
         self.recipe = recipe
         self.images = tf.constant(images)
         self.labels = tf.constant(labels)
+        self.strategy = tf.distribute.get_strategy()
         self.shards = shards
         self.seed = seed
         self.variables_to_train = list(model.variables_by_name.values())
@@ -66,9 +69,11 @@ class Trainer(tf.Module):
         )
         # Its variables must exist before the first traced step: a graph cannot create them twice.
         self.optimizer.build(self.variables_to_train)
-        self.loss_sum = tf.Variable(0.0, trainable=False)  # of the last row, over the epoch so far
-        self.correct = tf.Variable(0, trainable=False)
-        self.seen = tf.Variable(0, trainable=False)
+        # Of the epoch so far; `loss_sum` is of the last row's losses. All replicas hold the same.
+        same = tf.VariableAggregation.ONLY_FIRST_REPLICA
+        self.loss_sum, self.correct, self.seen = (
+            tf.Variable(0.0, trainable=False, aggregation=same) for _ in range(3)
+        )
 
     @tf.function(
         input_signature=[
@@ -87,7 +92,8 @@ class Trainer(tf.Module):
             seed: (2,) int64, of everything random in this shard of this step.
 
         Returns:
-            The sum of the last row's losses, the number classified correctly, and the gradients.
+            The sum of the last row's losses, the number classified correctly, and the gradients of
+            all variables.
         """
         images = tf.gather(self.images, shard)  # (shard size, 28, 28)
         if self.recipe.augment:
@@ -103,36 +109,44 @@ class Trainer(tf.Module):
                 objective += tf.reduce_mean(losses, axis=1)
             loss = tf.reduce_sum(objective) / tf.cast(batch_size, tf.float32)
         gradients = tape.gradient(loss, self.variables_to_train)
-        return tf.reduce_sum(last_losses), count_correct(logits, labels), gradients
+        return tf.reduce_sum(last_losses), count_correct(logits, labels), *gradients
 
     @tf.function(input_signature=[tf.TensorSpec((None,), tf.int32)], autograph=False)
     def train_step(self, batch):
-        """One gradient step on the training images numbered `batch`, (batch,) int32.
+        """One gradient step on the training images numbered `batch`, (batch,) int32."""
+        self.strategy.run(self.replica_step, args=(batch,))
 
-        The shards do not depend on each other, so TensorFlow computes one on each core. Adding up
-        their gradients gives the gradient of the whole batch.
+    def replica_step(self, batch):
+        """What each replica does in a step. Without a strategy there is one, and it does all.
+
+        The batch is cut into parts, `shards` for each replica. The shards do not depend on each
+        other, so TensorFlow computes one on each core. Adding up the gradients of all parts gives
+        the gradient of the whole batch.
         """
+        replica = tf.distribute.get_replica_context()
+        parts = self.shards * replica.num_replicas_in_sync
         # A step's randomness depends on its number alone: a run that is resumed draws the same.
-        step = tf.cast(self.optimizer.iterations, tf.int64) * self.shards
-        parts = [
-            self.shard_gradients(
-                batch[first :: self.shards],
-                tf.size(batch),
-                tf.stack([tf.constant(self.seed, tf.int64), step + first]),
+        step = tf.cast(self.optimizer.iterations, tf.int64)
+        sums = []
+        for shard in range(self.shards):
+            part = replica.replica_id_in_sync_group * self.shards + shard
+            seed = tf.stack(
+                [tf.constant(self.seed, tf.int64), step * parts + tf.cast(part, tf.int64)]
             )
-            for first in range(self.shards)
-        ]
-        last_losses, correct, gradients = zip(*parts, strict=True)
-        gradients = [tf.add_n(same_variable) for same_variable in zip(*gradients, strict=True)]
+            sums.append(self.shard_gradients(batch[part::parts], tf.size(batch), seed))
+        sums = [tf.add_n(same) for same in zip(*sums, strict=True)]
+        last_losses, correct, *gradients = replica.all_reduce(tf.distribute.ReduceOp.SUM, sums)
         # An infinite gradient, or one that is no number, stops here: the weights stay as they are.
         norm = tf.debugging.check_numerics(tf.linalg.global_norm(gradients), NOT_FINITE)
         if self.recipe.clip_norm is not None:
             gradients, _ = tf.clip_by_global_norm(gradients, self.recipe.clip_norm, norm)
+        # The optimizer sums over the replicas once more.
+        gradients = [gradient / replica.num_replicas_in_sync for gradient in gradients]
         with tf.control_dependencies([norm]):
             self.optimizer.apply(gradients, self.variables_to_train)
-        self.loss_sum.assign_add(tf.add_n(last_losses))
-        self.correct.assign_add(tf.add_n(correct))
-        self.seen.assign_add(tf.size(batch))
+        self.loss_sum.assign_add(last_losses)
+        self.correct.assign_add(correct)
+        self.seen.assign_add(tf.cast(tf.size(batch), tf.float32))
 
     @tf.function(input_signature=[tf.TensorSpec((None,), tf.int32)])
     def train_steps(self, order):
@@ -151,20 +165,27 @@ class Trainer(tf.Module):
 
     def epoch_metrics(self):
         """Mean loss after the last row, and accuracy, of the epoch's steps so far, as floats."""
-        seen = max(1, int(self.seen))
-        return float(self.loss_sum) / seen, int(self.correct) / seen
+        loss_sum, correct, seen = (
+            float(tf.convert_to_tensor(v)) for v in (self.loss_sum, self.correct, self.seen)
+        )
+        return loss_sum / max(1, seen), correct / max(1, seen)
 
     def training_images(self, batch):
         """The training images numbered `batch`, and their labels, as arrays."""
         return tf.gather(self.images, batch).numpy(), tf.gather(self.labels, batch).numpy()
 
     @property
+    def learning_rate(self):
+        """Of the next step."""
+        return float(tf.convert_to_tensor(self.optimizer.learning_rate))
+
+    @property
     def step(self):
         """How many steps have been taken."""
-        return int(self.optimizer.iterations)
+        return int(tf.convert_to_tensor(self.optimizer.iterations))
 
 
 def count_correct(logits, labels):
-    """How many images the last row's logits, `logits[:, -1]`, classify correctly: int32."""
+    """How many images the last row's logits, `logits[:, -1]`, classify correctly: float32."""
     predicted = tf.argmax(logits[:, -1], axis=1, output_type=tf.int32)
-    return tf.reduce_sum(tf.cast(predicted == tf.cast(labels, tf.int32), tf.int32))
+    return tf.reduce_sum(tf.cast(predicted == tf.cast(labels, tf.int32), tf.float32))

@@ -35,25 +35,27 @@ class Training:
         dataset: a `Dataset`.
         say: prints a line that is to stay.
         progress: a `ProgressLine`.
+        strategy: a `tf.distribute` strategy; None for one device.
     """
 
-    def __init__(self, run, dataset, say, progress):
+    def __init__(self, run, dataset, say, progress, strategy=None):
         self.run, self.dataset, self.say, self.progress = run, dataset, say, progress
         recipe, settings = run.recipe, run.settings
         images, labels = dataset.train.images, dataset.train.labels
         self.steps_per_epoch = math.ceil(len(labels) / recipe.batch_size)
         self.total_steps = recipe.steps or recipe.epochs * self.steps_per_epoch
         self.epochs = math.ceil(self.total_steps / self.steps_per_epoch)
-        self.model = run.new_model(settings["engine"])
-        self.trainer = Trainer(
-            self.model,
-            recipe,
-            images,
-            labels,
-            self.total_steps,
-            settings["shards"],
-            settings["seed"],
-        )
+        with (strategy or tf.distribute.get_strategy()).scope():
+            self.model = run.new_model(settings["engine"])
+            self.trainer = Trainer(
+                self.model,
+                recipe,
+                images,
+                labels,
+                self.total_steps,
+                settings["shards"],
+                settings["seed"],
+            )
         self.latest = run.checkpoints("latest", trainer=self.trainer)
         self.best = run.checkpoints("best", model=self.model)
         self.saved_at = time.monotonic()
@@ -135,7 +137,7 @@ class Training:
             "train_accuracy": train_accuracy,
             "validation_loss": validation.loss,
             "validation_accuracy": validation.accuracy,
-            "learning_rate": float(self.trainer.optimizer.learning_rate),
+            "learning_rate": self.trainer.learning_rate,
             "seconds": round(time.monotonic() - started, 2),
         }
         # Without validation images (their accuracy is nan then) the newest weights count as best.
@@ -151,24 +153,25 @@ class Training:
         self.say(describe_epoch(self.epochs, row))
 
 
-def train(run, dataset, quiet=False):
+def train(run, dataset, quiet=False, strategy=None):
     """Train a run's model on a dataset, test it, and leave everything in the run's folder.
 
     Args:
         run: a `Run`, new or interrupted.
         dataset: a `Dataset`.
         quiet: print only the result.
+        strategy: a `tf.distribute` strategy; None for one device.
 
     Returns:
         The `Evaluation` of the test images, by the weights that did best on the validation images.
 
     Raises:
         Interrupted: by Ctrl-C or SIGTERM; the run can be resumed.
-        UserError: the loss is no number any more.
+        UserError: the gradient is no number any more, or another worker has ended.
     """
     started = time.monotonic()
     say = (lambda text: None) if quiet else (lambda text: print(text, flush=True))
-    training = Training(run, dataset, say, ProgressLine(shown=not quiet))
+    training = Training(run, dataset, say, ProgressLine(shown=not quiet), strategy)
     say(f"{describe_data(dataset)}\nrecipe   {run.recipe.name}: {run.recipe.description}")
     say(f"\n{describe_variables(training.model.variables_by_name)}\n")
     if training.trainer.step:
@@ -185,7 +188,13 @@ def train(run, dataset, quiet=False):
         training.progress.clear()
         raise UserError(
             f"The gradient is not finite at step {training.trainer.step + 1:,}, with learning rate "
-            f"{float(training.trainer.optimizer.learning_rate):g}: try a smaller --learning-rate."
+            f"{training.trainer.learning_rate:g}: try a smaller --learning-rate."
+        ) from error
+    except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError) as error:
+        training.progress.clear()
+        raise UserError(
+            "Another worker has ended, or cannot be reached any more: start all of them again with "
+            f"--resume {short_path(run.folder)}."
         ) from error
 
     save_figure(

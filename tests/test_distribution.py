@@ -1,0 +1,212 @@
+"""Several replicas, and several worker processes, train as one device does."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tf_lstm import distribution
+from tf_lstm.distribution import cluster_and_task, is_chief, meet_the_others
+from tf_lstm.drawn_digits import draw_digits
+from tf_lstm.errors import UserError
+from tf_lstm.runs import open_run
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+# Devices and workers are chosen once in a process, so these trainings are programs of their own.
+# Dropout and bent images: with two parts of a batch, whoever computes them, they are the same.
+TRAIN_A_LITTLE = """
+import dataclasses, sys
+import numpy as np
+sys.path.insert(0, {repository!r})
+from tf_lstm.startup import import_tensorflow
+tf = import_tensorflow("cpu")
+from tf_lstm import distribution
+from tf_lstm.drawn_digits import draw_digits
+from tf_lstm.model import RowClassifier
+from tf_lstm.recipes import BEST
+from tf_lstm.trainer import Trainer
+
+strategy = distribution.new_strategy({name!r}, 2)
+recipe = dataclasses.replace(BEST, units=6, time_steps=7, batch_size=8, warmup_steps=0)
+images, labels = draw_digits(22, seed=5)
+with strategy.scope():
+    model = RowClassifier(recipe, seed=1)
+    shards = 2 // strategy.num_replicas_in_sync
+    trainer = Trainer(model, recipe, images, labels, total_steps=20, shards=shards)
+trainer.train_steps(np.arange(22, dtype=np.int32))  # 8, 8 and 6 images
+np.savez(
+    {output!r},
+    *map(np.array, map(tf.convert_to_tensor, model.variables_by_name.values())),
+    metrics=trainer.epoch_metrics(),
+)
+"""
+
+
+def start(arguments, tf_config=None):
+    environment = dict(os.environ)
+    if tf_config:
+        environment["TF_CONFIG"] = json.dumps(tf_config)
+    return subprocess.Popen(
+        [sys.executable, *map(str, arguments)],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finish(process, returncode=0):
+    """Wait for a process; its standard output and standard error."""
+    output, errors = process.communicate()
+    assert process.returncode == returncode, errors
+    return output, errors
+
+
+def free_addresses(count):
+    sockets = [socket.create_server(("localhost", 0)) for _ in range(count)]
+    addresses = [f"localhost:{each.getsockname()[1]}" for each in sockets]
+    for each in sockets:
+        each.close()
+    return addresses
+
+
+def configs(count=2):
+    """TF_CONFIG of each of `count` workers."""
+    cluster = {"worker": free_addresses(count)}
+    return [
+        {"cluster": cluster, "task": {"type": "worker", "index": index}} for index in range(count)
+    ]
+
+
+def train_a_little(name, output, tf_config=None):
+    script = TRAIN_A_LITTLE.format(repository=str(REPOSITORY), name=name, output=str(output))
+    return start(["-c", script], tf_config)
+
+
+@pytest.fixture(scope="module")
+def on_one_device(tmp_path_factory):
+    output = tmp_path_factory.mktemp("none") / "weights.npz"
+    finish(train_a_little("none", output))
+    return np.load(output)
+
+
+def assert_same(weights, expected):
+    assert weights.files == expected.files
+    for name in expected.files:
+        np.testing.assert_allclose(weights[name], expected[name], atol=1e-5, err_msg=name)
+
+
+def test_two_replicas_train_as_one_device_does(on_one_device, tmp_path):
+    output = tmp_path / "weights.npz"
+    finish(train_a_little("mirrored", output))
+    assert_same(np.load(output), on_one_device)
+
+
+def test_two_workers_train_as_one_device_does(on_one_device, tmp_path):
+    outputs = [tmp_path / "0.npz", tmp_path / "1.npz"]
+    workers = [
+        train_a_little("multi-worker", *pair) for pair in zip(outputs, configs(), strict=True)
+    ]
+    for worker, output in zip(workers, outputs, strict=True):
+        finish(worker)
+        assert_same(np.load(output), on_one_device)
+
+
+def train_flags(folder):
+    images, labels = draw_digits(90, seed=3)
+    data = folder / "digits.npz"
+    np.savez(data, x_train=images[:60], y_train=labels[:60], x_test=images, y_test=labels)
+    script = REPOSITORY / "scripts" / "train_mnist.py"
+    flags = ["--units", 4, "--batch-size", 8, "--epochs", 2, "--recipe", "keras-30"]
+    return [script, "--data", data, *flags]
+
+
+def test_the_first_of_two_workers_writes_the_run(tmp_path):
+    command = [*train_flags(tmp_path), "--strategy", "multi-worker", "--run", tmp_path / "run"]
+    first, second = [start(command, config) for config in configs()]
+    assert finish(second)[0] == ""
+    assert "90 test images" in finish(first)[0]
+    run = open_run(tmp_path / "run")
+    assert (run.settings["strategy"], run.settings["replicas"]) == ("multi-worker", 2)
+    assert [row["epoch"] for row in run.read_history()] == [1, 2]
+    alone = tmp_path / "alone"
+    finish(start([*train_flags(tmp_path), "--run", alone]))
+    for row, expected in zip(run.read_history(), open_run(alone).read_history(), strict=True):
+        assert row["train_loss"] == pytest.approx(expected["train_loss"], rel=1e-5)
+
+
+def test_a_missing_worker_is_named(monkeypatch):
+    first, second = free_addresses(2)
+    monkeypatch.setattr(distribution, "SECONDS_TO_WAIT", 1)
+    with pytest.raises(UserError, match=f"No answer within 1 seconds from worker 1 at {second}"):
+        meet_the_others({"worker": [first, second]}, ("worker", 0))
+
+
+def test_a_port_in_use_is_named():
+    with socket.create_server(("localhost", 0)) as taken:
+        address = f"localhost:{taken.getsockname()[1]}"
+        with pytest.raises(UserError, match="Port .* of this worker cannot be used"):
+            meet_the_others({"worker": [address]}, ("worker", 0))
+
+
+WORKERS = {"worker": ["localhost:1", "localhost:2"]}
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        None,
+        "no JSON",
+        "[]",
+        json.dumps({"cluster": WORKERS}),
+        json.dumps({"cluster": WORKERS, "task": {"type": "worker", "index": 2}}),
+        json.dumps({"cluster": WORKERS, "task": {"type": "worker", "index": "0"}}),
+        json.dumps({"cluster": WORKERS, "task": {"type": "chief", "index": 0}}),
+        json.dumps({"cluster": {"worker": ["here"]}, "task": {"type": "worker", "index": 0}}),
+        json.dumps({"cluster": {"ps": ["here:1"]}, "task": {"type": "ps", "index": 0}}),
+    ],
+)
+def test_a_wrong_tf_config_is_one_sentence(config, monkeypatch):
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    if config is not None:
+        monkeypatch.setenv("TF_CONFIG", config)
+    with pytest.raises(UserError, match="TF_CONFIG does not say .* set it to"):
+        cluster_and_task()
+
+
+@pytest.mark.parametrize(
+    "cluster, kind, index, expected",
+    [
+        (WORKERS, "worker", 0, True),
+        (WORKERS, "worker", 1, False),
+        (WORKERS | {"chief": ["localhost:3"]}, "worker", 0, False),
+        (WORKERS | {"chief": ["localhost:3"]}, "chief", 0, True),
+    ],
+)
+def test_the_chief_is_the_first_worker_if_none_is_named(
+    cluster, kind, index, expected, monkeypatch
+):
+    config = {"cluster": cluster, "task": {"type": kind, "index": index}}
+    monkeypatch.setenv("TF_CONFIG", json.dumps(config))
+    assert is_chief("multi-worker") == expected
+    assert is_chief("mirrored")
+
+
+@pytest.mark.parametrize(
+    "flags, message",
+    [
+        (["--replicas", "2"], "--replicas is for --strategy mirrored"),
+        (["--strategy", "multi-worker"], "--strategy multi-worker needs --run"),
+        (["--strategy", "multi-worker", "--run", "x"], "TF_CONFIG does not say"),
+    ],
+)
+def test_flags_that_make_no_sense_are_refused(flags, message, monkeypatch):
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    _, errors = finish(start([REPOSITORY / "scripts" / "train_mnist.py", *flags]), returncode=2)
+    assert message in errors
