@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tf_lstm.drawn_digits import draw_digits
 from tf_lstm.recipes import DEFAULT, KERAS_30, PADDED_42
-from tf_lstm.rows import PERMUTATION, arrange, bend, images_to_rows
+from tf_lstm.rows import PERMUTATION, arrange, images_to_rows
 
 IMAGES, _ = draw_digits(6, seed=3)
 
@@ -65,18 +65,3 @@ def test_each_image_is_shuffled_in_its_own_way_by_the_seed():
 def test_a_recipe_reads_in_its_own_order():
     rows = images_to_rows(IMAGES, replace(DEFAULT, row_order="reversed"))
     np.testing.assert_array_equal(rows, images_to_rows(IMAGES, DEFAULT)[:, ::-1])
-
-
-def test_bent_images_resemble_their_originals_but_differ_from_each_other():
-    same = np.stack([IMAGES[0]] * 50)
-    bent = bend(same, [1, 2]).numpy()
-    assert bent.shape == (50, 28, 28) and 0 <= bent.min() and bent.max() <= 255
-    assert len(np.unique(bent.sum(axis=(1, 2)))) == 50
-    mean, original = bent.mean(axis=0).ravel(), IMAGES[0].astype(float).ravel()
-    assert np.corrcoef(mean, original)[0, 1] > 0.6
-
-
-def test_bending_depends_on_the_seed_alone():
-    first, same, other = (bend(IMAGES, seed).numpy() for seed in ([1, 2], [1, 2], [1, 3]))
-    np.testing.assert_array_equal(first, same)
-    assert not np.array_equal(first, other)

@@ -1,4 +1,4 @@
-"""Images as a recipe reads them: pixels as numbers, rows as time steps, bent while training."""
+"""Images as a recipe reads them: pixels as numbers, rows as time steps."""
 
 import numpy as np
 import tensorflow as tf
@@ -54,36 +54,3 @@ def images_to_rows(images, recipe, dtype=tf.float32, seed=EVALUATION_SEED):
     rows = tf.cast(images, dtype) / 255 - tf.cast(recipe.pixel_offset, dtype)
     padded = tf.pad(rows, [[0, 0], [0, 0], [0, recipe.pad_columns]])
     return tf.reshape(padded, (-1, recipe.time_steps, features(recipe)))
-
-
-def bend(images, seed):
-    """Rotate, scale, shear and shift each image a little, each in its own way.
-
-    Args:
-        images: (batch, 28, 28) uint8.
-        seed: (2,) integers; the same seed bends in the same ways.
-
-    Returns:
-        (batch, 28, 28) float32, pixels from 0 to 255, bilinearly interpolated.
-    """
-    limits = tf.constant([0.2, 0.12, 0.12, 0.2, 2.0, 2.0])  # radians, shares, shear, pixels
-    batch = tf.shape(images)[0]
-    drawn = limits * tf.random.stateless_uniform((batch, 6), seed, minval=-1, maxval=1)
-    angle, log_x, log_y, shear, shift_x, shift_y = tf.unstack(drawn, axis=1)  # each (batch,)
-    scale_x, scale_y = tf.exp(log_x), tf.exp(log_y)
-    # Where a pixel of the bent image comes from: x = a·x + b·y + c, y = d·x + e·y + f.
-    a, b = scale_x * tf.cos(angle), scale_x * (shear * tf.cos(angle) - tf.sin(angle))
-    d, e = scale_y * tf.sin(angle), scale_y * (shear * tf.sin(angle) + tf.cos(angle))
-    middle = (SIZE - 1) / 2  # which stays where it is, but for the shift
-    c = middle - middle * (a + b) + shift_x
-    f = middle - middle * (d + e) + shift_y
-    zero = tf.zeros_like(a)
-    bent = tf.raw_ops.ImageProjectiveTransformV3(
-        images=tf.cast(images[..., tf.newaxis], tf.float32),
-        transforms=tf.stack([a, b, c, d, e, f, zero, zero], axis=1),
-        output_shape=[SIZE, SIZE],
-        fill_value=0.0,
-        interpolation="BILINEAR",
-        fill_mode="CONSTANT",
-    )
-    return bent[..., 0]

@@ -2,7 +2,8 @@
 
 import tensorflow as tf
 
-from tf_lstm.rows import bend, images_to_rows
+from tf_lstm.augmentation import bend
+from tf_lstm.rows import images_to_rows
 
 NOT_FINITE = "the gradient is not finite"
 

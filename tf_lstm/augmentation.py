@@ -1,0 +1,67 @@
+"""Training images bent a little, each in its own way and anew every time they are seen.
+
+Rotation, scale, shear and shift move a whole image; an elastic deformation (Simard, Steinkraus &
+Platt 2003) moves each part of it by itself, as a hand does that writes the same digit twice.
+"""
+
+import tensorflow as tf
+
+from tf_lstm.rows import SIZE
+
+# Largest rotation (radians), change of width and of height (their logarithms), slant, and shift to
+# the right and down (pixels).
+LIMITS = (0.2, 0.12, 0.12, 0.2, 2.0, 2.0)
+KNOTS = 5  # the elastic deformation is drawn at 5 × 5 points and smooth between them
+ELASTIC = 1.0  # pixels, standard deviation
+
+
+def bend(images, seed):
+    """Bend each image in a way of its own.
+
+    Args:
+        images: (batch, 28, 28) uint8.
+        seed: (2,) integers; the same seed bends in the same ways.
+
+    Returns:
+        (batch, 28, 28) float32, pixels from 0 to 255.
+    """
+    batch = tf.shape(images)[0]
+    drawn = tf.constant(LIMITS) * tf.random.stateless_uniform((batch, 6), seed, -1, 1)
+    angle, log_x, log_y, slant, shift_x, shift_y = (
+        column[:, tf.newaxis, tf.newaxis] for column in tf.unstack(drawn, axis=1)
+    )
+    elastic_seed = tf.random.experimental.stateless_fold_in(seed, 1)
+    knots = ELASTIC * tf.random.stateless_normal((batch, KNOTS, KNOTS, 2), elastic_seed)
+    field = tf.image.resize(knots, (SIZE, SIZE), "bicubic")  # (batch, 28, 28, 2)
+
+    # Where each pixel of the bent image comes from, seen from the middle: each (batch, 28, 28).
+    x = tf.range(SIZE, dtype=tf.float32) - (SIZE - 1) / 2
+    y = x[:, tf.newaxis]
+    sine, cosine = tf.sin(angle), tf.cos(angle)
+    from_x = tf.exp(log_x) * (cosine * x + (slant * cosine - sine) * y) + shift_x + field[..., 0]
+    from_y = tf.exp(log_y) * (sine * x + (slant * sine + cosine) * y) + shift_y + field[..., 1]
+    return interpolate(images, from_x + (SIZE - 1) / 2, from_y + (SIZE - 1) / 2)
+
+
+def interpolate(images, x, y):
+    """Pixels at fractional places, bilinearly; around an image everything is 0.
+
+    Args:
+        images: (batch, 28, 28) uint8.
+        x, y: (batch, 28, 28) float32, columns and rows.
+
+    Returns:
+        (batch, 28, 28) float32.
+    """
+    width = SIZE + 2  # with a border of zeros
+    pixels = tf.pad(tf.cast(images, tf.float32), [[0, 0], [1, 1], [1, 1]])
+    x, y = (tf.clip_by_value(place + 1, 0, width - 1.001) for place in (x, y))
+    left, top = tf.floor(x), tf.floor(y)
+    right_share, bottom_share = x - left, y - top
+    first = tf.range(tf.shape(images)[0])[:, tf.newaxis, tf.newaxis] * width**2
+    corner = first + tf.cast(top * width + left, tf.int32)
+    flat = tf.reshape(pixels, [-1])
+    above = tf.gather(flat, corner), tf.gather(flat, corner + 1)
+    below = tf.gather(flat, corner + width), tf.gather(flat, corner + width + 1)
+    upper, lower = (one + right_share * (other - one) for one, other in (above, below))
+    return upper + bottom_share * (lower - upper)
