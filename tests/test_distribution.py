@@ -1,14 +1,12 @@
 """Several replicas, and several worker processes, train as one device does."""
 
 import json
-import os
 import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from worker_processes import configs, finish, free_addresses, start
 
 from tf_lstm import distribution
 from tf_lstm.distribution import cluster_and_task, is_chief, meet_the_others
@@ -46,42 +44,6 @@ np.savez(
     metrics=trainer.epoch_metrics(),
 )
 """
-
-
-def start(arguments, tf_config=None):
-    environment = dict(os.environ)
-    if tf_config:
-        environment["TF_CONFIG"] = json.dumps(tf_config)
-    return subprocess.Popen(
-        [sys.executable, *map(str, arguments)],
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def finish(process, returncode=0):
-    """Wait for a process; its standard output and standard error."""
-    output, errors = process.communicate()
-    assert process.returncode == returncode, errors
-    return output, errors
-
-
-def free_addresses(count):
-    sockets = [socket.create_server(("localhost", 0)) for _ in range(count)]
-    addresses = [f"localhost:{each.getsockname()[1]}" for each in sockets]
-    for each in sockets:
-        each.close()
-    return addresses
-
-
-def configs(count=2):
-    """TF_CONFIG of each of `count` workers."""
-    cluster = {"worker": free_addresses(count)}
-    return [
-        {"cluster": cluster, "task": {"type": "worker", "index": index}} for index in range(count)
-    ]
 
 
 def train_a_little(name, output, tf_config=None):

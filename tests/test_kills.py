@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+from worker_processes import configs
+from worker_processes import start as start_process
 
 from tf_lstm.drawn_digits import draw_digits
 from tf_lstm.runs import open_run
@@ -74,3 +76,28 @@ def test_twenty_kills_change_nothing(tmp_path):
     assert history(killed) == history(alone)
     results = [(folder / "test_result.json").read_bytes() for folder in (killed, alone)]
     assert results[0] == results[1]
+
+
+@pytest.mark.slow
+def test_a_killed_worker_changes_nothing(tmp_path):
+    images, labels = draw_digits(600, seed=9)
+    data = tmp_path / "digits.npz"
+    np.savez(data, x_train=images, y_train=labels, x_test=images[:90], y_test=labels[:90])
+    flags = (SCRIPT, "--data", data, "--strategy", "multi-worker", "--recipe", "best")
+    flags = (*flags, "--units", 8, "--batch-size", 8, "--epochs", 6)
+    alone, killed = tmp_path / "alone", tmp_path / "killed"
+    workers = [start_process([*flags, "--run", alone], config) for config in configs()]
+    assert [worker.wait() for worker in workers] == [0, 0]
+
+    first, second = (start_process([*flags, "--run", killed], config) for config in configs())
+    wait_for_another_checkpoint(killed, first)
+    second.kill()
+    _, errors = first.communicate()
+    assert first.returncode == 2 and f"start all of them again with --resume {killed}" in errors
+
+    workers = [start_process([SCRIPT, "--resume", killed], config) for config in configs()]
+    assert [worker.wait() for worker in workers] == [0, 0]
+    expected, got = saved_tensors(alone), saved_tensors(killed)
+    for name in expected:
+        np.testing.assert_array_equal(got[name], expected[name], err_msg=name)
+    assert history(killed) == history(alone)

@@ -1,4 +1,4 @@
-"""Images as rows of numbers, and images bent a little."""
+"""Images as rows of numbers."""
 
 from dataclasses import replace
 
@@ -33,6 +33,15 @@ def test_blank_columns_are_appended():
     )
 
 
+def test_blank_columns_can_be_spread_between_the_others():
+    recipe = replace(DEFAULT, pad_columns=4, pad_place="between")
+    rows = images_to_rows(IMAGES, recipe).numpy()
+    assert rows.shape == (6, 28, 32)
+    blank = [7, 15, 23, 31]  # one after every seven columns
+    np.testing.assert_array_equal(rows[..., blank], 0)
+    np.testing.assert_array_equal(np.delete(rows, blank, axis=2), images_to_rows(IMAGES, DEFAULT))
+
+
 def test_pixels_can_be_cut_into_other_time_steps():
     rows = images_to_rows(IMAGES, replace(DEFAULT, time_steps=56))
     assert rows.shape == (6, 56, 14)
@@ -63,5 +72,14 @@ def test_each_image_is_shuffled_in_its_own_way_by_the_seed():
 
 
 def test_a_recipe_reads_in_its_own_order():
-    rows = images_to_rows(IMAGES, replace(DEFAULT, row_order="reversed"))
-    np.testing.assert_array_equal(rows, images_to_rows(IMAGES, DEFAULT)[:, ::-1])
+    recipe = replace(DEFAULT, row_order="reversed")
+    as_it_is = images_to_rows(IMAGES, DEFAULT)
+    np.testing.assert_array_equal(images_to_rows(IMAGES, recipe, seed=[1, 2]), as_it_is[:, ::-1])
+    np.testing.assert_array_equal(images_to_rows(IMAGES, recipe), as_it_is)  # not trained on
+
+
+def test_images_that_are_not_trained_on_can_have_an_order_of_their_own():
+    recipe = replace(DEFAULT, tested_order="reversed")
+    as_it_is = images_to_rows(IMAGES, DEFAULT)
+    np.testing.assert_array_equal(images_to_rows(IMAGES, recipe), as_it_is[:, ::-1])
+    np.testing.assert_array_equal(images_to_rows(IMAGES, recipe, seed=[1, 2]), as_it_is)

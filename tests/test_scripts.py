@@ -295,7 +295,7 @@ def test_a_used_run_folder_is_refused(trained, call_script, data_folder):
     assert (trained[1] / "history.csv").read_bytes() == history
 
 
-@pytest.mark.parametrize("changed", [{"time_steps": 14}, {"row_order": "columns"}])
+@pytest.mark.parametrize("changed", [{"time_steps": 14}, {"tested_order": "columns"}])
 def test_plot_of_a_run_that_does_not_read_row_by_row_is_refused(
     changed, trained, call_script, tmp_path
 ):

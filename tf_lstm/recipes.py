@@ -19,7 +19,9 @@ class Recipe:
     validation: bool  # set 5,000 training images aside, to choose the best weights by
     pixel_offset: float  # subtracted from pixels in [0, 1]
     row_order: str  # "reading", "reversed", "columns", "permuted" or "shuffled"
-    pad_columns: int  # blank columns appended to every row
+    tested_order: str  # the same, of images that are not trained on
+    pad_columns: int  # blank columns added to every row
+    pad_place: str  # "side": on the right; "between": spread evenly between the others
     time_steps: int  # the same pixels as so many rows: 28, or 56 half rows, or 14 pairs of rows
     augment: bool  # bend every training image a little, anew each time
 
@@ -53,7 +55,9 @@ BASIC = Recipe(
     validation=True,
     pixel_offset=0.0,
     row_order="reading",
+    tested_order="reading",
     pad_columns=0,
+    pad_place="side",
     time_steps=28,
     augment=False,
     input_projection=True,
@@ -130,7 +134,9 @@ KERAS_30 = Recipe(
     validation=False,
     pixel_offset=0.5,
     row_order="reading",
+    tested_order="reading",
     pad_columns=0,
+    pad_place="side",
     time_steps=28,
     augment=False,
     input_projection=False,
@@ -194,30 +200,47 @@ EXPERIMENTS = (
         name="reversed",
         description="the default, reading from the last row up",
         row_order="reversed",
+        tested_order="reversed",
     ),
     replace(
         DEFAULT,
         name="columns",
         description="the default, reading column by column",
         row_order="columns",
+        tested_order="columns",
     ),
     replace(
         DEFAULT,
         name="permuted",
         description="the default, reading the rows in one random order",
         row_order="permuted",
+        tested_order="permuted",
     ),
     replace(
         DEFAULT,
         name="shuffled",
         description="the default, reading each image's rows in an order of its own",
         row_order="shuffled",
+        tested_order="shuffled",
+    ),
+    replace(
+        DEFAULT,
+        name="test-shuffled",
+        description="the default, tested on images with their rows shuffled",
+        tested_order="shuffled",
     ),
     replace(
         DEFAULT,
         name="blank-14",
         description="the default with 14 blank columns beside every image",
         pad_columns=14,
+    ),
+    replace(
+        DEFAULT,
+        name="blank-between",
+        description="the default with a blank column after every second one",
+        pad_columns=14,
+        pad_place="between",
     ),
     replace(
         DEFAULT,

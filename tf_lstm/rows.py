@@ -38,19 +38,27 @@ def arrange(images, row_order, seed):
     return images
 
 
-def images_to_rows(images, recipe, dtype=tf.float32, seed=EVALUATION_SEED):
+def images_to_rows(images, recipe, dtype=tf.float32, seed=None):
     """Turn pixels into the rows that the network reads.
 
     Args:
         images: (batch, 28, 28) uint8, or float32 pixels from 0 to 255.
         recipe: a `Recipe`.
-        seed: (2,) integers, of a row order that is drawn.
+        seed: (2,) integers while training, of a row order that is drawn; None for images that are
+            not trained on.
 
     Returns:
         (batch, time steps, features) of `dtype`: pixels in [0, 1] less the recipe's offset, and
-        blank columns (the offset does not move these: they hold zeros) on the right.
+        blank columns (the offset does not move these: they hold zeros).
     """
-    images = arrange(images, recipe.row_order, seed)
+    if seed is None:
+        images = arrange(images, recipe.tested_order, EVALUATION_SEED)
+    else:
+        images = arrange(images, recipe.row_order, seed)
     rows = tf.cast(images, dtype) / 255 - tf.cast(recipe.pixel_offset, dtype)
-    padded = tf.pad(rows, [[0, 0], [0, 0], [0, recipe.pad_columns]])
-    return tf.reshape(padded, (-1, recipe.time_steps, features(recipe)))
+    groups = recipe.pad_columns if recipe.pad_place == "between" else 1
+    if recipe.pad_columns:
+        columns = tf.reshape(rows, (-1, SIZE, groups, SIZE // groups))
+        blank = [[0, 0], [0, 0], [0, 0], [0, recipe.pad_columns // groups]]
+        rows = tf.pad(columns, blank)  # (batch, 28, groups, 28 / groups and its blanks)
+    return tf.reshape(rows, (-1, recipe.time_steps, features(recipe)))

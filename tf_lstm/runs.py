@@ -123,7 +123,9 @@ class Run:
 
         What it answers after each time step is not an answer to so many rows then.
         """
-        if (self.recipe.time_steps, self.recipe.row_order) != (SIZE, "reading"):
+        recipe = self.recipe
+        way = (recipe.time_steps, recipe.row_order, recipe.tested_order)
+        if way != (SIZE, "reading", "reading"):
             raise UserError(
                 f"{self.folder} reads images in another way than row by row ({self.recipe.name}): "
                 "choose another run with --run."
