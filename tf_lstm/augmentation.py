@@ -31,15 +31,20 @@ def bend(images, seed):
         column[:, tf.newaxis, tf.newaxis] for column in tf.unstack(drawn, axis=1)
     )
     elastic_seed = tf.random.experimental.stateless_fold_in(seed, 1)
-    knots = ELASTIC * tf.random.stateless_normal((batch, KNOTS, KNOTS, 2), elastic_seed)
-    field = tf.image.resize(knots, (SIZE, SIZE), "bicubic")  # (batch, 28, 28, 2)
+    knots = ELASTIC * tf.random.stateless_normal((2 * batch, KNOTS**2), elastic_seed)
+    # What each point moves, by how much: interpolating is linear, so this serves all images.
+    single_knots = tf.reshape(tf.eye(KNOTS**2), (-1, KNOTS, KNOTS, 1))
+    surroundings = tf.reshape(
+        tf.image.resize(single_knots, (SIZE, SIZE), "bicubic"), (KNOTS**2, -1)
+    )
+    field_x, field_y = tf.split(tf.reshape(knots @ surroundings, (-1, SIZE, SIZE)), 2)
 
     # Where each pixel of the bent image comes from, seen from the middle: each (batch, 28, 28).
     x = tf.range(SIZE, dtype=tf.float32) - (SIZE - 1) / 2
     y = x[:, tf.newaxis]
     sine, cosine = tf.sin(angle), tf.cos(angle)
-    from_x = tf.exp(log_x) * (cosine * x + (slant * cosine - sine) * y) + shift_x + field[..., 0]
-    from_y = tf.exp(log_y) * (sine * x + (slant * sine + cosine) * y) + shift_y + field[..., 1]
+    from_x = tf.exp(log_x) * (cosine * x + (slant * cosine - sine) * y) + shift_x + field_x
+    from_y = tf.exp(log_y) * (sine * x + (slant * sine + cosine) * y) + shift_y + field_y
     return interpolate(images, from_x + (SIZE - 1) / 2, from_y + (SIZE - 1) / 2)
 
 
