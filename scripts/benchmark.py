@@ -83,22 +83,22 @@ class Worker:
             stderr=subprocess.DEVNULL,
             text=True,
         )
-        if not self.process.stdout.readline():
+        self.questions = self.process.stdin
+        self.answers = iter(self.process.stdout or ())  # lines
+        if not next(self.answers, None):
             raise SystemExit(f"{system} failed: python {script.name} '{system}' says why")
         self.start_up = time.perf_counter() - started
         self.peak_mib = 0.0
 
     def measure(self, what):
         """Seconds that "train" or "infer" takes."""
-        self.process.stdin.write(what + "\n")
-        self.process.stdin.flush()
-        answer = json.loads(self.process.stdout.readline())
+        print(what, file=self.questions, flush=True)
+        answer = json.loads(next(self.answers))
         self.peak_mib = answer["peak_mib"]
         return answer["seconds"]
 
     def close(self):
-        self.process.stdin.close()
-        self.process.wait()
+        self.process.communicate()
 
 
 def available_systems():

@@ -38,6 +38,9 @@ def parse_flags():
         metavar="N",
         help="measurements of each command, in turn; a round is a seed (default: %(default)s)",
     )
+    parser.add_argument(
+        "--output", type=Path, metavar="FILE", help="write the table there (default: none)"
+    )
     parser.add_argument("--keras", type=int, metavar="SEED", help=argparse.SUPPRESS)
     return parser.parse_args()
 
@@ -90,17 +93,22 @@ def main():
                 commands[name] = [sys.executable, script, *data, *settings, "--quiet"]
             for name, command in commands.items():
                 figures.setdefault(name, []).append(measure(command))
-    print("| whole command | seconds, median | range | ratio | test accuracies, % |")
-    print("|---|---:|---:|---:|---|")
+    table = [
+        "| whole command | seconds, median | range | ratio | test accuracies, % |",
+        "|---|---:|---:|---:|---|",
+    ]
     for name, measured in figures.items():
         seconds, accuracies = zip(*measured, strict=True)
         pairs = zip(seconds, (keras for keras, _ in figures[KERAS]), strict=True)
         ratio = statistics.median(ours / keras for ours, keras in pairs)
-        print(
+        table.append(
             f"| {name} | {statistics.median(seconds):.1f} | "
             f"{min(seconds):.1f}-{max(seconds):.1f} | {ratio:.2f} | "
             f"{', '.join(f'{accuracy:.2f}' for accuracy in accuracies)} |"
         )
+    print("\n".join(table))
+    if flags.output:
+        flags.output.write_text("\n".join(table) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -257,9 +257,12 @@ def test_gzip_bomb_is_not_unpacked(tmp_path, monkeypatch):
     (tmp_path / f"{IDX_NAMES[0]}.gz").write_bytes(bomb)
     sizes = []
     read = gzip.GzipFile.read
-    monkeypatch.setattr(
-        gzip.GzipFile, "read", lambda self, size: sizes.append(size) or read(self, size)
-    )
+
+    def note_and_read(self, size):
+        sizes.append(size)
+        return read(self, size)
+
+    monkeypatch.setattr(gzip.GzipFile, "read", note_and_read)
     assert_refused(tmp_path, "longer")
     assert max(sizes) == IMAGES.size + 1
 

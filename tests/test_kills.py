@@ -50,8 +50,8 @@ def test_twenty_kills_change_nothing(tmp_path):
     images, labels = draw_digits(1200, seed=9)
     data = tmp_path / "digits.npz"
     np.savez(data, x_train=images, y_train=labels, x_test=images[:90], y_test=labels[:90])
-    flags = ("--recipe", "best", "--units", 8, "--batch-size", 8, "--data", data)
-    flags = (*flags, "--epochs", 60, "--engine", "folded")
+    flags = ["--recipe", "best", "--units", 8, "--batch-size", 8, "--data", data]
+    flags += ["--epochs", 60, "--engine", "folded"]
     alone, killed = tmp_path / "alone", tmp_path / "killed"
     assert start(*flags, "--run", alone).wait() == 0
 
@@ -83,8 +83,8 @@ def test_a_killed_worker_changes_nothing(tmp_path):
     images, labels = draw_digits(600, seed=9)
     data = tmp_path / "digits.npz"
     np.savez(data, x_train=images, y_train=labels, x_test=images[:90], y_test=labels[:90])
-    flags = (SCRIPT, "--data", data, "--strategy", "multi-worker", "--recipe", "best")
-    flags = (*flags, "--units", 8, "--batch-size", 8, "--epochs", 6)
+    flags = [SCRIPT, "--data", data, "--strategy", "multi-worker", "--recipe", "best"]
+    flags += ["--units", 8, "--batch-size", 8, "--epochs", 6]
     alone, killed = tmp_path / "alone", tmp_path / "killed"
     workers = [start_process([*flags, "--run", alone], config) for config in configs()]
     assert [worker.wait() for worker in workers] == [0, 0]

@@ -73,13 +73,13 @@ def call_script(monkeypatch, capfd, tmp_path):
 
     def call(script, *flags):
         monkeypatch.setattr(sys, "argv", list(map(str, (script, *flags))))
-        status = 0
+        end = SystemExit(0)
         try:
             runpy.run_path(str(REPOSITORY / "scripts" / script), run_name="__main__")
-        except SystemExit as end:
-            status = end.code
+        except SystemExit as exit:
+            end = exit
         output, errors = capfd.readouterr()
-        return subprocess.CompletedProcess(sys.argv, status, output, errors)
+        return subprocess.CompletedProcess(sys.argv, int(end.code or 0), output, errors)
 
     return call
 

@@ -100,7 +100,7 @@ def compute_checksum(arrays):
     """SHA-256 of x_train, y_train, x_test and y_test one after another, a byte for each value."""
     digest = hashlib.sha256()
     for array in arrays:
-        digest.update(np.ascontiguousarray(array, np.uint8))
+        digest.update(np.ascontiguousarray(array, np.uint8).data)
     return digest.hexdigest()
 
 

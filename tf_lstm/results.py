@@ -10,6 +10,7 @@ import json
 import statistics
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import get_type_hints
 
 from tf_lstm.errors import UserError
 from tf_lstm.figures import whole_file
@@ -50,7 +51,8 @@ def read_results(path):
     try:
         with open(path, encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
-        return [Result(**{f.name: f.type(row[f.name]) for f in fields(Result)}) for row in rows]
+        types = get_type_hints(Result)
+        return [Result(**{name: types[name](row[name]) for name in types}) for row in rows]
     except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
         raise UserError(
             f"{path} does not hold results of this version: move it away, or name another --output."

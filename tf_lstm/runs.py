@@ -10,6 +10,8 @@ checkpoints/best/       the weights that did best on the validation images
 
 import contextlib
 import csv
+import importlib
+import importlib.util
 import json
 import os
 import platform
@@ -22,15 +24,13 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-try:
-    import fcntl
-except ImportError:  # Windows, where nobody watches over two processes in one run
-    fcntl = None
-
 from tf_lstm.errors import UserError
 from tf_lstm.model import RowClassifier
 from tf_lstm.recipes import Recipe
 from tf_lstm.rows import SIZE
+
+# Windows has none, and there nobody watches over two processes in one run.
+fcntl = importlib.import_module("fcntl") if importlib.util.find_spec("fcntl") else None
 
 RUNS = Path(__file__).resolve().parents[1] / "runs"
 LATEST = RUNS / "latest"  # a text file that names the newest run's folder
@@ -85,23 +85,23 @@ class Run:
         Raises:
             UserError: there are checkpoints, but none that can be read and fits the settings.
         """
-        damaged = None
+        damaged = []
         for path in reversed(manager.checkpoints):
             try:
                 status = manager.checkpoint.restore(path)
                 status.assert_existing_objects_matched().expect_partial()
             except DAMAGES as error:
-                damaged = damaged or (path, error)
+                damaged.append((path, error))
             else:
                 if damaged:
-                    print(f"{damaged[0]} is damaged: {path} is used instead.", file=sys.stderr)
+                    print(f"{damaged[0][0]} is damaged: {path} is used instead.", file=sys.stderr)
                 return True
         if damaged:
-            path, error = damaged
+            path, first_error = damaged[0]
             raise UserError(
                 f"{path} cannot be read or does not fit {self.folder / 'settings.json'}, and no "
                 "older one does: choose another run with --run."
-            ) from error
+            ) from first_error
         return False
 
     def best_model(self):
@@ -161,7 +161,7 @@ class Run:
         try:
             yield
         except (OSError, tf.errors.OpError) as error:
-            reason = getattr(error, "strerror", None) or error.message
+            reason = error.strerror if isinstance(error, OSError) else error.message
             raise UserError(
                 f"{self.folder} cannot be written ({reason}): make room there, and go on with "
                 "--resume."

@@ -58,7 +58,7 @@ def _draw_accuracy(axes, counts_by_run, loss_rows):
     # More runs than styles begin again with the first one.
     for (name, counts), rows, style in zip(counts_by_run.items(), loss_rows, cycle(STYLES)):
         name = f"{name}, loss after {LOSS_ROWS.get(rows, rows)}"
-        _draw_band(axes, *accuracy_by_row(counts), label=name, **style)
+        _draw_band(axes, accuracy_by_row(counts), label=name, **style)
     axes.set(xlabel="rows read", ylabel="accuracy (%)", xticks=range(1, 29), xlim=(0.5, 28.5))
     axes.legend(loc="best", frameon=False, fontsize=9)
     if {"every", "last"} <= set(loss_rows):
@@ -66,7 +66,8 @@ def _draw_accuracy(axes, counts_by_run, loss_rows):
     _tidy(axes)
 
 
-def _draw_band(axes, right, images, color, marker=None, label=None):
+def _draw_band(axes, right_and_images, color, marker=None, label=None):
+    right, images = right_and_images
     rows = np.arange(1, len(right) + 1)
     low, high = wilson_interval(right, images)
     axes.fill_between(rows, 100 * low, 100 * high, color=color, alpha=0.3, linewidth=0)
@@ -81,7 +82,7 @@ def _draw_accuracy_per_digit(figure, counts):
     for digit, axes in enumerate(panels):
         overall, images = accuracy_by_row(counts)
         axes.plot(range(1, len(overall) + 1), 100 * overall / images, color=OTHER, linewidth=1)
-        _draw_band(axes, *accuracy_by_row(counts, digit), color=TRUE)
+        _draw_band(axes, accuracy_by_row(counts, digit), color=TRUE)
         axes.text(0.93, 0.08, digit, transform=axes.transAxes, ha="right", fontsize=14, color=TRUE)
         axes.set(xticks=ROW_TICKS, yticks=(0, 50, 100))
         _tidy(axes)
