@@ -53,6 +53,16 @@ def test_every_flag_exists():
         assert f'"{flag}"' in defined or flag[2:].replace("-", "_") in defined, flag
 
 
+def test_one_command_makes_every_figure_but_those_of_results():
+    steps = runpy.run_path(str(REPOSITORY / "scripts" / "make_figures.py"))["STEPS"]
+    made = " ".join(command for _, command in steps)
+    made += " row_predictions.png row_predictions.gif row_depth.png row_summary.png"  # defaults
+    figures = {Path(target).name for _, target in LINKS if target.startswith("figures/row")}
+    figures |= {Path(target).name for _, target in LINKS if target.endswith(("png", "gif"))}
+    for name in figures - {"row_summary", "results.png"}:
+        assert name in made, name
+
+
 def test_tables_of_figures_stand_in_files_that_a_command_makes():
     benchmark, seconds_to_accuracy, results = (
         (REPOSITORY / "figures" / name).read_text(encoding="utf-8")
