@@ -160,7 +160,8 @@ def resume(flags):
     """An interrupted run, and its data and strategy."""
     from tf_lstm.data import load_dataset
     from tf_lstm.distribution import new_strategy
-    from tf_lstm.runs import Run, open_run
+    from tf_lstm.run_folder import Run
+    from tf_lstm.runs import open_run
 
     run = open_run(flags.resume or None)
     if run.is_finished:
@@ -208,7 +209,8 @@ def main():
     with run.locked():
         train(run, dataset, flags.quiet, strategy)
     plot = "python scripts/plot_row_predictions.py"
-    print(f"next     {plot} --run {flags.run}" if flags.run else f"next     {plot}")
+    named = flags.run or flags.resume
+    print(f"next     {plot} --run {named}" if named else f"next     {plot}")
 
 
 if __name__ == "__main__":

@@ -89,18 +89,31 @@ def train_flags(folder):
     return [script, "--data", data, *flags]
 
 
-def test_the_first_of_two_workers_writes_the_run(tmp_path):
+@pytest.fixture(scope="module")
+def history_alone(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("alone")
+    finish(start([*train_flags(folder), "--run", folder / "run"]))
+    return open_run(folder / "run").read_history()
+
+
+def assert_same_history(run, strategy, history_alone):
+    assert (run.settings["strategy"], run.settings["replicas"]) == (strategy, 2)
+    for row, expected in zip(run.read_history(), history_alone, strict=True):
+        assert row["train_loss"] == pytest.approx(expected["train_loss"], rel=1e-5)
+
+
+def test_mirrored_replicas_make_the_same_run(history_alone, tmp_path):
+    command = [*train_flags(tmp_path), "--strategy", "mirrored", "--run", tmp_path / "run"]
+    assert "90 test images" in finish(start(command))[0]
+    assert_same_history(open_run(tmp_path / "run"), "mirrored", history_alone)
+
+
+def test_the_first_of_two_workers_writes_the_run(history_alone, tmp_path):
     command = [*train_flags(tmp_path), "--strategy", "multi-worker", "--run", tmp_path / "run"]
     first, second = [start(command, config) for config in configs()]
     assert finish(second)[0] == ""
     assert "90 test images" in finish(first)[0]
-    run = open_run(tmp_path / "run")
-    assert (run.settings["strategy"], run.settings["replicas"]) == ("multi-worker", 2)
-    assert [row["epoch"] for row in run.read_history()] == [1, 2]
-    alone = tmp_path / "alone"
-    finish(start([*train_flags(tmp_path), "--run", alone]))
-    for row, expected in zip(run.read_history(), open_run(alone).read_history(), strict=True):
-        assert row["train_loss"] == pytest.approx(expected["train_loss"], rel=1e-5)
+    assert_same_history(open_run(tmp_path / "run"), "multi-worker", history_alone)
 
 
 def test_a_missing_worker_is_named(monkeypatch):
