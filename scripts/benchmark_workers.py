@@ -41,6 +41,9 @@ def parse_flags():
         metavar="N",
         help="measurements of each batch size (default: %(default)s)",
     )
+    parser.add_argument(
+        "--output", type=Path, metavar="FILE", help="write the tables there (default: none)"
+    )
     parser.add_argument("--worker", type=int, metavar="CORE", help=argparse.SUPPRESS)
     return parser.parse_args()
 
@@ -109,6 +112,44 @@ def parameters(units):
     return 28 * units + units + 2 * units * 4 * units + 4 * units + units * 10 + 10
 
 
+def measured_table(one, two):
+    """Milliseconds a step by one process and by two workers, and what is left for the exchange."""
+    lines = [
+        "| batch size | one process, ms a step | two workers, ms a step | ratio | exchange, ms |",
+        "|---:|---:|---:|---:|---:|",
+    ]
+    for size in BATCH_SIZES:
+        exchange = two[size] - one[size] / 2
+        lines.append(
+            f"| {size} | {one[size]:.1f} | {two[size]:.1f} | {two[size] / one[size]:.2f} "
+            f"| {exchange:.1f} |"
+        )
+    return lines
+
+
+def paper_table(rate):
+    """What a network of `NETWORK` bytes a second allows for cores of `rate` operations a second."""
+    lines = [
+        f"On paper, for workers of {rate / 1e9:.0f} GFLOP/s as here, and a network of "
+        f"{NETWORK / 1e9} GB/s:",
+        "",
+        "| units | MB reduced a step | exchange, ms | GFLOP an image | pays from batch |",
+        "|---:|---:|---:|---:|---:|",
+    ]
+    for units in (128, 1024, 4096):
+        # Reduced twice: once to clip the sum, once by the optimizer.
+        reduced = 2 * BYTES * parameters(units)
+        exchange = reduced / NETWORK
+        work_per_image = operations(units, 1, 28)
+        # Half of the batch's work must take longer than the exchange.
+        batch = 2 * exchange / (work_per_image / rate)
+        lines.append(
+            f"| {units} | {reduced / 1e6:.1f} | {1000 * exchange:.1f} | {work_per_image / 1e9:.3f} "
+            f"| {batch:.0f} |"
+        )
+    return lines
+
+
 def main():
     flags = parse_flags()
     if flags.worker is not None:
@@ -117,25 +158,12 @@ def main():
     if len(getattr(os, "sched_getaffinity", lambda _: ())(0)) < 2:
         raise UserError("This needs Linux and two cores: run it on another machine.")
     one, two = measure(1, flags.rounds), measure(2, flags.rounds)
-    print("| batch size | one process, ms a step | two workers, ms a step | ratio |")
-    print("|---:|---:|---:|---:|")
-    for size in BATCH_SIZES:
-        print(f"| {size} | {one[size]:.1f} | {two[size]:.1f} | {two[size] / one[size]:.2f} |")
     largest = BATCH_SIZES[-1]
     rate = largest * operations(128, 1, 28) / (one[largest] / 1000)
-    print(
-        f"\nOn paper, for cores of {rate / 1e9:.0f} GFLOP/s as here and a network of "
-        f"{NETWORK / 1e9} GB/s:\n"
-    )
-    print("| units | MB reduced a step | GFLOP an image | second worker pays from batch |")
-    print("|---:|---:|---:|---:|")
-    for units in (128, 1024, 4096):
-        # Reduced twice: once to clip the sum, once by the optimizer.
-        reduced = 2 * BYTES * parameters(units)
-        work_per_image = operations(units, 1, 28)
-        # Half of the batch's work must take longer than the exchange.
-        batch = 2 * (reduced / NETWORK) / (work_per_image / rate)
-        print(f"| {units} | {reduced / 1e6:.1f} | {work_per_image / 1e9:.3f} | {batch:.0f} |")
+    lines = [*measured_table(one, two), "", *paper_table(rate)]
+    print("\n".join(lines))
+    if flags.output:
+        flags.output.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 from numpy_lstm import lstm
 
-from tf_lstm.recurrent import unroll, zero_state
+from tf_lstm.recurrent import loop, unroll, zero_state
 
 BATCH, TIME_STEPS, FEATURES, UNITS = 2, 3, 4, 5
 
@@ -49,6 +49,28 @@ def test_unroll_calls_the_cell_once_for_each_time_step_in_order(inputs):
 def test_unroll_begins_with_the_state_it_is_given(inputs):
     outputs, _, _ = unroll(counting_cell, inputs, tf.fill((BATCH, 1), 100.0), inputs[:, 0, :1])
     np.testing.assert_array_equal(outputs[:, 0, 0], [1010] * BATCH)
+
+
+def test_a_loop_computes_what_the_unroll_does(inputs):
+    cell, start = lstm_cell(), zero_state(BATCH, UNITS, tf.float64)
+
+    def outputs_and_gradients(read):
+        with tf.GradientTape() as tape:
+            tape.watch(inputs)
+            results = tf.function(read)(cell, inputs, *start)
+        return *results, *tape.gradient(results, [inputs, *cell.trainable_variables])
+
+    pairs = zip(outputs_and_gradients(loop), outputs_and_gradients(unroll), strict=True)
+    for looped, unrolled in pairs:
+        np.testing.assert_allclose(looped, unrolled, rtol=1e-12)
+
+
+def test_a_long_sequence_is_read_in_a_loop(random):
+    inputs = tf.constant(random.normal(size=(BATCH, 300, FEATURES)))
+    outputs, hidden, cell_state = unroll(counting_cell, inputs, *zero_state(BATCH, 1, tf.float64))
+    np.testing.assert_array_equal(outputs[:, :, 0], [np.arange(10, 3010, 10)] * BATCH)
+    np.testing.assert_array_equal(hidden[:, 0], [300] * BATCH)
+    np.testing.assert_allclose(cell_state[:, 0], tf.reduce_sum(inputs, axis=(1, 2)))
 
 
 def test_unroll_in_two_halves_equals_one_unroll(inputs):

@@ -231,6 +231,7 @@ def test_quiet_prints_the_result_alone(call_script, data_folder, tmp_path):
         ("draw_digit.py", "--run"),
         ("reproduce_results.py", "--seeds"),
         ("benchmark_accuracy.py", "--rounds"),
+        ("benchmark_workers.py", "--rounds"),
     ],
 )
 def test_help_comes_without_tensorflow(script, flag, run_script, tmp_path):

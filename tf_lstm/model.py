@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_lstm import folded
-from tf_lstm.recurrent import unroll, zero_state
+from tf_lstm.recurrent import LONGEST_UNROLLED, unroll, zero_state
 from tf_lstm.rows import SIZE, features, images_to_rows
 
 NUM_CLASSES = 10
@@ -28,7 +28,8 @@ class RowClassifier(tf.Module):
     def __init__(self, recipe, seed=0, engine="cell", dtype=tf.float32):
         super().__init__()
         self.recipe = recipe
-        self.engine = engine
+        # The folded engine writes out every row; a long sequence is read in a loop, by the cell.
+        self.engine = engine if recipe.time_steps <= LONGEST_UNROLLED else "cell"
         self.dtype = dtype
         directions = 2 if recipe.bidirectional else 1
         # Seeds for the two projections, and for both kernels of each cell.

@@ -260,6 +260,12 @@ EXPERIMENTS = (
         description="the default on 196 sevenths of rows",
         time_steps=196,
     ),
+    replace(
+        DEFAULT,
+        name="steps-784",
+        description="the default, pixel by pixel; takes hours",
+        time_steps=784,
+    ),
 )
 
 RECIPES = {

@@ -12,6 +12,8 @@ and its states are the pair (hidden, cell_state).
 
 import tensorflow as tf
 
+LONGEST_UNROLLED = 200  # time steps; a graph with a copy for each of 784 would take minutes to make
+
 
 def zero_state(batch_size, units, dtype=tf.float32):
     """The state before the first time step: (hidden, cell_state), each (batch_size, units), zero.
@@ -32,6 +34,8 @@ def unroll(cell, inputs, hidden, cell_state):
     Returns:
         The outputs (batch, time steps, units), and the last hidden and the last cell state.
     """
+    if inputs.shape[1] > LONGEST_UNROLLED:
+        return loop(cell, inputs, hidden, cell_state)
     outputs = []
     # tf.unstack, not inputs[:, t]: the gradient of a slice is a zero-padded copy of all of
     # `inputs`, one for every time step, and costs up to half of the training time.
@@ -39,3 +43,16 @@ def unroll(cell, inputs, hidden, cell_state):
         output, (hidden, cell_state) = cell(time_step, [hidden, cell_state])
         outputs.append(output)
     return tf.stack(outputs, axis=1), hidden, cell_state
+
+
+def loop(cell, inputs, hidden, cell_state):
+    """The same as `unroll`, as one loop within the graph: slower in every step, soon to begin."""
+
+    def step(before, time_step):
+        _, *states = before
+        output, states = cell(time_step, states)
+        return output, *states
+
+    time_steps = tf.transpose(inputs, [1, 0, 2])  # time-major: (time steps, batch, features)
+    outputs, hidden, cell_state = tf.scan(step, time_steps, (hidden, hidden, cell_state))
+    return tf.transpose(outputs, [1, 0, 2]), hidden[-1], cell_state[-1]
