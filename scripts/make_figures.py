@@ -1,7 +1,7 @@
 """Make every figure of the README again, from training to picture.
 
 The table of results and the benchmarks take hours, so they have commands of their own:
-reproduce_results.py, benchmark.py and benchmark_accuracy.py.
+reproduce_results.py, benchmark.py, benchmark_accuracy.py and benchmark_workers.py.
 """
 
 import argparse

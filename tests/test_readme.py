@@ -64,12 +64,12 @@ def test_one_command_makes_every_figure_but_those_of_results():
 
 
 def test_tables_of_figures_stand_in_files_that_a_command_makes():
-    benchmark, seconds_to_accuracy, results = (
+    benchmark, seconds_to_accuracy, workers, results = (
         (REPOSITORY / "figures" / name).read_text(encoding="utf-8")
-        for name in ("benchmark.md", "benchmark_accuracy.md", "results.md")
+        for name in ("benchmark.md", "benchmark_accuracy.md", "benchmark_workers.md", "results.md")
     )
     for line in README.splitlines():
         if re.match(r"\| this project, |\| (Keras|PyTorch|JAX)", line):
             assert line in benchmark + seconds_to_accuracy, line
-    for line in results.splitlines():
+    for line in (workers + results).splitlines():
         assert line in README, line
