@@ -37,6 +37,12 @@ def parse_flags():
         default=[],
         metavar="FOLDER",
     )
+    flag(
+        "--reference",
+        "none",
+        "a CSV file of train_reference.py to draw into --summary",
+        metavar="FILE",
+    )
     which = parser.add_mutually_exclusive_group()
     which.add_argument(
         "--index",
@@ -78,6 +84,8 @@ def parse_flags():
         parser.error("--summary is about all images: leave --index, --digit and --image out")
     if flags.compare and not flags.summary:
         parser.error("--compare draws into the figure of --summary: add that")
+    if flags.reference and not flags.summary:
+        parser.error("--reference is drawn into the figure of --summary: add that")
     if flags.output is None:
         name = "row_predictions.gif" if flags.animate else "row_predictions.png"
         name = "row_depth.png" if flags.depth else "row_summary.png" if flags.summary else name
@@ -145,7 +153,7 @@ def plot_summary(flags, run):
     from tf_lstm.row_statistics import count_rows
     from tf_lstm.runs import open_run
     from tf_lstm.summary_figure import row_summary_figure
-    from tf_lstm.summary_tables import save_tables
+    from tf_lstm.summary_tables import read_reference, save_tables
 
     runs = [run, *(open_run(folder) for folder in flags.compare)]
     models = [each.best_model() for each in runs]
@@ -153,13 +161,14 @@ def plot_summary(flags, run):
     split = getattr(dataset, flags.split)
     if not len(split.labels):
         raise UserError(f"There are no {flags.split} images: choose another --split.")
+    reference = read_reference(flags.reference, dataset.name) if flags.reference else ()
     counts = {
         each.folder.name: count_rows(partial(row_predictions, model), split.images, split.labels)
         for each, model in zip(runs, models, strict=True)
     }
     images = f"{len(split.labels):,} {flags.split} images"
     title = f"{dataset.name}, {images}, read by {run.folder.name}"
-    figure = row_summary_figure(counts, title, [each.recipe.loss_rows for each in runs])
+    figure = row_summary_figure(counts, title, [each.recipe.loss_rows for each in runs], reference)
     save_figure(figure, flags.output)
     save_tables(counts, flags.output.with_suffix(""))
     return figure, title

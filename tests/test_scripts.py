@@ -173,6 +173,21 @@ def test_summary_of_all_test_images_and_two_runs(trained, call_script, tmp_path)
     assert last == pytest.approx({trained[1].name: accuracy, "second": accuracy}, abs=1e-6)
 
 
+def test_a_reference_is_trained_and_drawn(trained, data_folder, call_script, tmp_path):
+    table, output = tmp_path / "reference.csv", tmp_path / "summary.svg"
+    flags = ("--data", data_folder, "--epochs", 1, "--output", table)
+    result = call_script("train_reference.py", *flags)
+    assert (result.returncode, result.stderr) == (0, "")
+    printed = re.findall(r"^ ?(\d+) rows .* test accuracy (\d+\.\d+) %$", result.stdout, re.M)
+    assert [rows for rows, _ in printed] == ["7", "10", "14", "18", "21", "28"]
+    result = call_script(
+        *("plot_row_predictions.py", "--run", trained[1]),
+        *("--summary", "--reference", table, "--output", output),
+    )
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "convolutional" in output.read_text()
+
+
 def test_a_picture_of_ones_own_needs_no_data(trained, call_script, tmp_path):
     Image.fromarray(255 - draw_digits(1, seed=0)[0][0]).save(tmp_path / "mine.png")
     image, output, no_data = tmp_path / "mine.png", tmp_path / "mine.svg", tmp_path / "none"
@@ -232,6 +247,7 @@ def test_quiet_prints_the_result_alone(call_script, data_folder, tmp_path):
         ("reproduce_results.py", "--seeds"),
         ("benchmark_accuracy.py", "--rounds"),
         ("benchmark_workers.py", "--rounds"),
+        ("train_reference.py", "--epochs"),
     ],
 )
 def test_help_comes_without_tensorflow(script, flag, run_script, tmp_path):
@@ -264,6 +280,7 @@ BAD_FLAGS = [
     ("plot_row_predictions.py", ["--animate", "--show"], "--show"),
     ("plot_row_predictions.py", ["--summary", "--digit", "0"], "--digit"),
     ("plot_row_predictions.py", ["--depth", "--compare", "some_run"], "--compare"),
+    ("plot_row_predictions.py", ["--reference", "some_file"], "--reference"),
 ]
 
 

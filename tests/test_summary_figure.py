@@ -3,9 +3,10 @@ import csv
 import numpy as np
 import pytest
 
+from tf_lstm.errors import UserError
 from tf_lstm.row_statistics import count_rows
 from tf_lstm.summary_figure import row_summary_figure
-from tf_lstm.summary_tables import save_tables
+from tf_lstm.summary_tables import read_reference, save_tables
 
 
 def counts(seed, images=60):
@@ -39,6 +40,30 @@ def test_accuracies_of_all_runs_are_drawn(figure):
         right = np.trace(of_run.confusion, axis1=1, axis2=2)
         assert np.allclose(line.get_ydata(), 100 * right / 60)
         assert line.get_label().startswith(f"{name}, loss after ")
+
+
+def test_a_reference_is_drawn_with_its_numbers():
+    figure = row_summary_figure(COUNTS, "60 images", ["every", "last"], [(7, 0.654), (28, 0.9)])
+    *_, first, second = figure.axes[0].lines
+    assert (first.get_xydata().tolist(), second.get_xydata().tolist()) == ([[7, 65.4]], [[28, 90]])
+    assert {"65.4", "90.0"} <= {text.get_text() for text in figure.axes[0].texts}
+
+
+def test_a_reference_is_read_for_its_data_alone(tmp_path):
+    path = tmp_path / "reference.csv"
+    path.write_text("data,rows,epochs,test_accuracy\nMNIST,7,4,0.65\nother,7,4,0.6\n")
+    assert read_reference(path, "MNIST") == [(7, 0.65)]
+    with pytest.raises(UserError, match="says nothing of third"):
+        read_reference(path, "third")
+
+
+@pytest.mark.parametrize("text", [None, "rows\n7\n", "data,rows,test_accuracy\nMNIST,seven,0.6\n"])
+def test_what_is_no_reference_is_named(text, tmp_path):
+    path = tmp_path / "reference.csv"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(UserError, match="reference.csv is no table of train_reference.py"):
+        read_reference(path, "MNIST")
 
 
 def test_no_lesson_is_drawn_from_one_kind_of_loss():

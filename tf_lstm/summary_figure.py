@@ -28,7 +28,7 @@ LESSON = "Without a loss after the earlier rows,\nwhat is read off them means no
 TITLE = {"loc": "left", "fontsize": 9.5}
 
 
-def row_summary_figure(counts_by_run, title, loss_rows):
+def row_summary_figure(counts_by_run, title, loss_rows, reference=()):
     """Draw accuracy, commit rows, early stopping, confusion and calibration against the rows read.
 
     Args:
@@ -36,13 +36,15 @@ def row_summary_figure(counts_by_run, title, loss_rows):
             figure is about; any others are drawn beside it in the first chart only.
         title: which images of which data, read by which run.
         loss_rows: what each run's recipe says of the rows after which it took its loss.
+        reference: pairs of a number of visible rows and the accuracy, 0..1, of another network that
+            was trained on these rows alone.
     """
     counts = next(iter(counts_by_run.values()))
     figure = Figure(figsize=(8.5, 13.2), dpi=130, facecolor="white", layout="constrained")
     figure.suptitle(title, x=0.012, ha="left", fontsize=11, fontweight="bold")
     figure.get_layout_engine().set(h_pad=0.1, w_pad=0.08)
     bands = figure.subfigures(4, 1, height_ratios=(2.9, 3.1, 3.2, 3.9))
-    _draw_accuracy(bands[0].subplots(), counts_by_run, loss_rows)
+    _draw_accuracy(bands[0].subplots(), counts_by_run, loss_rows, reference)
     _draw_accuracy_per_digit(bands[1], counts)
     left, right = bands[2].subplots(1, 2)
     _draw_commit_rows(left, counts)
@@ -53,13 +55,19 @@ def row_summary_figure(counts_by_run, title, loss_rows):
     return figure
 
 
-def _draw_accuracy(axes, counts_by_run, loss_rows):
+def _draw_accuracy(axes, counts_by_run, loss_rows, reference):
     axes.set_title("Accuracy against rows read, with its 95 % confidence band", **TITLE)
     # More runs than styles begin again with the first one.
     for (name, counts), rows, style in zip(counts_by_run.items(), loss_rows, cycle(STYLES)):
         name = f"{name}, loss after {LOSS_ROWS.get(rows, rows)}"
         _draw_band(axes, accuracy_by_row(counts), label=name, **style)
+    for rows, accuracy in reference:
+        label = "convolutional, trained for these rows alone" if rows == reference[0][0] else None
+        axes.plot(rows, 100 * accuracy, "k+", markersize=9, markeredgewidth=1.5, label=label)
+        place = {"xytext": (0, 6), "textcoords": "offset points", "ha": "center", "fontsize": 8.5}
+        axes.annotate(f"{100 * accuracy:.1f}", (rows, 100 * accuracy), **place)
     axes.set(xlabel="rows read", ylabel="accuracy (%)", xticks=range(1, 29), xlim=(0.5, 28.5))
+    axes.set_ylim(0, 114 if len(reference) else 102)
     axes.legend(loc="best", frameon=False, fontsize=9)
     if {"every", "last"} <= set(loss_rows):
         axes.text(0.012, 0.97, LESSON, transform=axes.transAxes, va="top", fontsize=9)

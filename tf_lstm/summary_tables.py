@@ -1,9 +1,10 @@
-"""The numbers of the summary figure as CSV files: one for each of its charts."""
+"""The numbers of the summary figure as CSV files: one for each of its charts, and its reference."""
 
 import csv
 
 import numpy as np
 
+from tf_lstm.errors import UserError
 from tf_lstm.figures import whole_file
 from tf_lstm.row_statistics import (
     BINS,
@@ -24,6 +25,23 @@ def save_tables(counts_by_run, folder):
                 table.writerow(("run", *header))
                 for run, counts in counts_by_run.items():
                     table.writerows((run, *row) for row in rows_of(counts))
+
+
+def read_reference(path, data):
+    """The pairs of visible rows and test accuracy that train_reference.py wrote about `data`."""
+    try:
+        with open(path, encoding="utf-8", newline="") as file:
+            lines = list(csv.DictReader(file))
+        pairs = [
+            (int(line["rows"]), float(line["test_accuracy"]))
+            for line in lines
+            if line["data"] == data
+        ]
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(f"{path} is no table of train_reference.py: name another.") from error
+    if not pairs:
+        raise UserError(f"{path} says nothing of {data}: make one with train_reference.py.")
+    return pairs
 
 
 def _accuracy_table(counts):
