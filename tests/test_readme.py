@@ -1,23 +1,31 @@
 """What the README says: its links, its flags, its commands and its figures."""
 
+import os
 import re
 import runpy
 import shlex
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from tf_lstm.drawn_digits import draw_digits
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 LINKS = re.findall(r"\[([^\]]*)\]\(([^)]+)\)", README)
-COMMANDS = sorted(
-    {
-        command.strip()
-        for text in re.findall(r"```sh\n(.*?)```", README, re.S) + re.findall(r"`([^`]+)`", README)
-        for command in re.findall(r"python (scripts/[^\n&;`]+)", text)
-    }
-)
+FENCED = re.findall(r"```sh\n(.*?)```", README, re.S)
+INLINE = re.findall(r"`([^`]+)`", re.sub(r"```.*?```", "", README, flags=re.S))
+# In the order of the README, each once; a line may break within a command.
+COMMANDS = [
+    " ".join(command.split())
+    for text in FENCED + INLINE
+    for command in re.findall(r"python (scripts/[^&`]+?)(?=\n[A-Z]| &&|$)", text.strip())
+]
+COMMANDS = list(dict.fromkeys(COMMANDS))
 
 
 @pytest.mark.parametrize("target", sorted({target for _, target in LINKS}))
@@ -43,8 +51,31 @@ def test_the_readme_names_commands():
 def test_every_command_is_understood_by_its_script(command, monkeypatch):
     script, *flags = shlex.split(command)
     monkeypatch.setattr(sys, "argv", [script, *flags])
+    monkeypatch.syspath_prepend(REPOSITORY / "scripts")  # as Python does for a script
     names = runpy.run_path(str(REPOSITORY / script))
     names["parse_flags"]()  # exits with status 2 for a flag or value that it does not know
+
+
+@pytest.mark.slow
+def test_commands_run_as_written(tmp_path):
+    """All but those that take long or need a display or a second worker, which have own tests."""
+    others = "benchmark|reproduce_results|make_figures|learn_alphabet|draw_digit|multi-worker"
+    for folder in ("tf_lstm", "scripts"):
+        shutil.copytree(REPOSITORY / folder, tmp_path / folder)
+    parts = {"train": draw_digits(45, seed=1), "test": draw_digits(31, seed=2)}
+    arrays = {f"{'xy'[i]}_{part}": parts[part][i] for part in parts for i in (0, 1)}
+    np.savez(tmp_path / "digits.npz", **arrays)
+    environment = os.environ | {"MNIST_DIR": str(tmp_path / "digits.npz")}
+    for command in COMMANDS:
+        if re.search(others, command):
+            continue
+        for folder in tmp_path.glob("runs/basic-*"):
+            command = re.sub(r"runs/(basic-…|NAME)", f"runs/{folder.name}", command)
+        arguments = [sys.executable, *shlex.split(command)]
+        result = subprocess.run(
+            arguments, cwd=tmp_path, env=environment, capture_output=True, text=True
+        )
+        assert (result.returncode, result.stderr) == (0, ""), command
 
 
 def test_every_flag_exists():

@@ -1,18 +1,18 @@
 """Training images bent a little, each in its own way and anew every time they are seen.
 
-Rotation, scale, shear and shift move a whole image; an elastic deformation (Simard, Steinkraus &
-Platt 2003) moves each part of it by itself, as a hand does that writes the same digit twice.
+Rotation, width and slant change a whole image; an elastic deformation (Simard, Steinkraus &
+Platt 2003) moves each part of it by itself, as a hand does that writes the same digit twice. Where
+an image stands and how tall it is stay the same. MNIST's digits are centred and fitted to one size
+anyway, and a network that has read only the first rows learns from these what is still to come.
 """
 
 import tensorflow as tf
 
 from tf_lstm.rows import SIZE
 
-# Largest rotation (radians), change of width and of height (their logarithms), slant, and shift to
-# the right and down (pixels).
-LIMITS = (0.2, 0.12, 0.12, 0.2, 2.0, 2.0)
+LIMITS = (0.2, 0.12, 0.2)  # largest rotation (radians), change of width (its logarithm), slant
 KNOTS = 5  # the elastic deformation is drawn at 5 × 5 points and smooth between them
-ELASTIC = 1.0  # pixels, standard deviation
+ELASTIC = (1.0, 0.5)  # its standard deviation to the side and down, pixels
 
 
 def bend(images, seed):
@@ -26,12 +26,12 @@ def bend(images, seed):
         (batch, 28, 28) float32, pixels from 0 to 255.
     """
     batch = tf.shape(images)[0]
-    drawn = tf.constant(LIMITS) * tf.random.stateless_uniform((batch, 6), seed, -1, 1)
-    angle, log_x, log_y, slant, shift_x, shift_y = (
+    drawn = tf.constant(LIMITS) * tf.random.stateless_uniform((batch, 3), seed, -1, 1)
+    angle, log_width, slant = (
         column[:, tf.newaxis, tf.newaxis] for column in tf.unstack(drawn, axis=1)
     )
     elastic_seed = tf.random.experimental.stateless_fold_in(seed, 1)
-    knots = ELASTIC * tf.random.stateless_normal((2 * batch, KNOTS**2), elastic_seed)
+    knots = tf.random.stateless_normal((2 * batch, KNOTS**2), elastic_seed)
     # What each point moves, by how much: interpolating is linear, so this serves all images.
     single_knots = tf.reshape(tf.eye(KNOTS**2), (-1, KNOTS, KNOTS, 1))
     surroundings = tf.reshape(
@@ -43,8 +43,8 @@ def bend(images, seed):
     x = tf.range(SIZE, dtype=tf.float32) - (SIZE - 1) / 2
     y = x[:, tf.newaxis]
     sine, cosine = tf.sin(angle), tf.cos(angle)
-    from_x = tf.exp(log_x) * (cosine * x + (slant * cosine - sine) * y) + shift_x + field_x
-    from_y = tf.exp(log_y) * (sine * x + (slant * sine + cosine) * y) + shift_y + field_y
+    from_x = tf.exp(log_width) * (cosine * x + (slant * cosine - sine) * y) + ELASTIC[0] * field_x
+    from_y = sine * x + (slant * sine + cosine) * y + ELASTIC[1] * field_y
     return interpolate(images, from_x + (SIZE - 1) / 2, from_y + (SIZE - 1) / 2)
 
 

@@ -23,7 +23,7 @@ class Recipe:
     pad_columns: int  # blank columns added to every row
     pad_place: str  # "side": on the right; "between": spread evenly between the others
     time_steps: int  # the same pixels as so many rows: 28, or 56 half rows, or 14 pairs of rows
-    augment: bool  # bend every training image a little, anew each time
+    augment: bool  # bend every training image a little, anew each time: see `augmentation`
 
     # The network: see `model`.
     input_projection: bool
@@ -124,6 +124,30 @@ BEST = replace(
     batch_size=128,
     learning_rate=3e-3,
     warmup_steps=200,
+)
+
+# What each part of it brings, in a quarter of the time: the same, and with one change each.
+BEST_20 = replace(BEST, name="best-20", description="the best recipe for 20 epochs", epochs=20)
+ABLATIONS = (
+    BEST_20,
+    replace(
+        BEST_20,
+        name="best-20-unbent",
+        description="the same without bending the images",
+        augment=False,
+    ),
+    replace(
+        BEST_20,
+        name="best-20-last",
+        description="the same with a loss after the last row only",
+        loss_rows="last",
+    ),
+    replace(
+        BEST_20,
+        name="best-20-dropout",
+        description="the same with dropout",
+        dropout=0.2,
+    ),
 )
 
 # Keras tutorials: raw rows, no input projection, all 60,000 training images, Keras' own defaults.
@@ -273,6 +297,7 @@ RECIPES = {
     for recipe in (
         DEFAULT,
         BEST,
+        *ABLATIONS,
         BASIC,
         DEEP,
         KERAS_30,
