@@ -58,8 +58,8 @@ def test_every_command_is_understood_by_its_script(command, monkeypatch):
 
 @pytest.mark.slow
 def test_commands_run_as_written(tmp_path):
-    """All but those that take long or need a display or a second worker, which have own tests."""
-    others = "benchmark|reproduce_results|make_figures|learn_alphabet|draw_digit|multi-worker"
+    """All but those that take long, or need a display, an interrupted run or a second worker."""
+    others = "benchmark|reproduce|make_figures|alphabet|draw_digit|multi-worker|--resume"
     for folder in ("tf_lstm", "scripts"):
         shutil.copytree(REPOSITORY / folder, tmp_path / folder)
     parts = {"train": draw_digits(45, seed=1), "test": draw_digits(31, seed=2)}

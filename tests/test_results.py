@@ -13,10 +13,11 @@ import pytest
 
 from tf_lstm.drawn_digits import draw_digits
 from tf_lstm.errors import UserError
-from tf_lstm.recipes import BASIC, KERAS_30, RECIPES, STACKED_32
+from tf_lstm.recipes import BASELINES, BASIC, DEFAULT, KERAS_30, RECIPES, STACKED_32
 from tf_lstm.results import (
     Result,
     compare,
+    compare_pairs,
     current,
     read_results,
     results_table,
@@ -25,6 +26,8 @@ from tf_lstm.results import (
 )
 from tf_lstm.results_figure import results_figure
 
+BLANK = RECIPES["blank-14"]
+WITHOUT_EACH_OTHER_IT_CANNOT_BE = (["row_order", "tested_order"], ["pad_columns", "pad_place"])
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
@@ -77,6 +80,24 @@ def test_the_difference_is_told_in_standard_deviations(published, said):
 def test_one_seed_claims_no_spread():
     assert compare(results(BASIC, 0.97), 96.5) == "0.50 above"
     assert "97.00, 1 seed" in results_table(results(BASIC, 0.97))
+
+
+def test_an_experiment_is_compared_with_its_baseline_seed_by_seed():
+    default, blank = results(DEFAULT, 0.97, 0.99, 0.5), results(BLANK, 0.98, 0.98)
+    assert compare_pairs(blank, default) == "+0.00 ± 1.41 to default"
+    assert compare_pairs(blank[:1], default) == "+1.00 to default"
+    assert compare_pairs(blank, []) == ""
+    assert "| +0.00 ± 1.41 to default |" in results_table(default + blank)
+
+
+@pytest.mark.parametrize("name, baseline", BASELINES.items())
+def test_an_experiment_is_one_change_away_from_its_baseline(name, baseline):
+    changes = [
+        field
+        for field, value in dataclasses.asdict(RECIPES[name]).items()
+        if field not in ("name", "description") and value != getattr(baseline, field)
+    ]
+    assert len(changes) == 1 or changes in WITHOUT_EACH_OTHER_IT_CANNOT_BE
 
 
 def test_the_table_has_a_line_for_each_recipe_in_their_order():

@@ -308,3 +308,7 @@ RECIPES = {
         *EXPERIMENTS,
     )
 }
+
+# From which recipe it is one change away, by a recipe's name.
+BASELINES = {recipe.name: DEFAULT for recipe in EXPERIMENTS}
+BASELINES |= {recipe.name: BEST_20 for recipe in ABLATIONS if recipe is not BEST_20}

@@ -14,7 +14,7 @@ from typing import get_type_hints
 
 from tf_lstm.errors import UserError
 from tf_lstm.figures import whole_file
-from tf_lstm.recipes import RECIPES
+from tf_lstm.recipes import BASELINES, RECIPES
 
 
 @dataclass(frozen=True)
@@ -111,6 +111,17 @@ def compare(results, published):
     )
 
 
+def compare_pairs(results, baseline):
+    """How the test accuracies differ from another recipe's, in points, seed by seed, as text."""
+    of_seed = {result.seed: result.test_accuracy for result in baseline}
+    pairs = [(r.test_accuracy, of_seed[r.seed]) for r in results if r.seed in of_seed]
+    if not pairs:
+        return ""
+    differences = [100 * (ours - other) for ours, other in pairs]
+    spread = f" ± {statistics.stdev(differences):.2f}" if len(pairs) > 1 else ""
+    return f"{statistics.mean(differences):+.2f}{spread} to {baseline[0].recipe}"
+
+
 def results_table(results):
     """A Markdown table: a line for each recipe that has results, beside its published figure.
 
@@ -127,12 +138,15 @@ def results_table(results):
         of_recipe = current(results, recipe)
         if not of_recipe:
             continue
+        difference = compare(of_recipe, recipe.published)
+        if recipe.name in BASELINES:
+            difference = compare_pairs(of_recipe, current(results, BASELINES[recipe.name]))
         validation = [r.validation_accuracy for r in of_recipe]
         cells = (
             recipe.name,
             f"{recipe.published:.2f}" if recipe.published else "none",
             mean_and_spread([r.test_accuracy for r in of_recipe]),
-            compare(of_recipe, recipe.published),
+            difference,
             mean_and_spread(validation) if recipe.validation else "",
             ", ".join(str(r.seed) for r in of_recipe),
             f"{recipe.steps:,} steps" if recipe.steps else recipe.epochs,
