@@ -129,9 +129,9 @@ def main():
     import_tensorflow()
     from tf_lstm.data import load_dataset
     from tf_lstm.figures import save_figure
+    from tf_lstm.files import write_whole
     from tf_lstm.results import current, read_results, results_table, write_results
     from tf_lstm.results_figure import results_figure
-    from tf_lstm.run_folder import write_whole
 
     results = read_results(flags.output)
     dataset = load_dataset(flags.data)

@@ -5,7 +5,6 @@ picture, all at once, and has nothing else to learn: a mark to measure a network
 """
 
 import argparse
-import csv
 import sys
 from pathlib import Path
 
@@ -69,7 +68,7 @@ def main():
 
     tf = import_tensorflow()
     from tf_lstm.data import load_dataset
-    from tf_lstm.figures import whole_file
+    from tf_lstm.files import write_table
 
     dataset = load_dataset(flags.data)
     lines = []
@@ -81,11 +80,7 @@ def main():
         _, accuracy = network.evaluate(seen[1], dataset.test.labels, verbose=0)
         print(f"{rows:2} rows   {dataset.name} test accuracy {100 * accuracy:.2f} %", flush=True)
         lines.append((dataset.name, rows, flags.epochs, f"{accuracy:.4f}"))
-    with whole_file(flags.output, (".csv",)) as unfinished:
-        with open(unfinished, "w", encoding="utf-8", newline="") as file:
-            table = csv.writer(file, lineterminator="\n")
-            table.writerow(("data", "rows", "epochs", "test_accuracy"))
-            table.writerows(lines)
+    write_table(flags.output, ("data", "rows", "epochs", "test_accuracy"), lines)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,15 @@ def short_path(path):
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
+def describe_data(dataset):
+    """Which data, where from, and how many images for what: two lines."""
+    return (
+        f"data     {dataset.name}   (--data {short_path(dataset.source)})\n"
+        f"         {len(dataset.train.labels):,} images to train on, "
+        f"{len(dataset.validation.labels):,} to validate, {len(dataset.test.labels):,} to test"
+    )
+
+
 def describe_variables(variables_by_name):
     """A table of every trained variable, its shape and how many numbers it holds, as one string."""
     rows = [

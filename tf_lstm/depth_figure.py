@@ -16,8 +16,8 @@ from tf_lstm.figures import (
     describe_answer,
     draw_probabilities,
     draw_rows_read,
-    whole_file,
 )
+from tf_lstm.files import whole_file
 from tf_lstm.row_statistics import commit_row, entropy
 
 WIDTH, HEIGHT = 8.5, 4.75  # inches

@@ -3,11 +3,6 @@
 The figures are `matplotlib.figure.Figure` objects that pyplot does not know, until one is shown.
 """
 
-import os
-import tempfile
-from contextlib import contextmanager
-from pathlib import Path
-
 import matplotlib
 import numpy as np
 from matplotlib.backends import BackendFilter, backend_registry
@@ -16,6 +11,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import LogLocator, MaxNLocator
 
 from tf_lstm.errors import UserError
+from tf_lstm.files import whole_file
 from tf_lstm.row_statistics import commit_row
 
 # From Okabe and Ito's palette, whose colours colour-blind readers tell apart too.
@@ -166,24 +162,6 @@ def _draw_curves(axes, history, key, ylabel, convert):
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.grid(axis="y", color="0.85", linewidth=0.6)
     axes.spines[["top", "right"]].set_visible(False)
-
-
-@contextmanager
-def whole_file(path, suffixes):
-    """Give a path to write to in place of `path`, which then appears whole or not at all."""
-    path = Path(path)
-    if path.suffix.lower() not in suffixes:
-        *others, last = suffixes
-        choice = f"{', '.join(others)} or {last}" if others else last
-        raise UserError(f"Cannot tell the format of {path}: end its name in {choice}.")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-            unfinished = Path(folder, path.name)
-            yield unfinished
-            os.replace(unfinished, path)
-    except OSError as error:
-        raise UserError(f"Cannot write {path} ({error.strerror}): choose another path.") from error
 
 
 def save_figure(figure, path):

@@ -8,12 +8,12 @@ import csv
 import hashlib
 import json
 import statistics
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, astuple, dataclass, fields
 from pathlib import Path
 from typing import get_type_hints
 
 from tf_lstm.errors import UserError
-from tf_lstm.figures import whole_file
+from tf_lstm.files import write_table
 from tf_lstm.recipes import BASELINES, RECIPES
 
 
@@ -62,12 +62,8 @@ def read_results(path):
 def write_results(results, path):
     """Write a line for each `Result`, the recipes in the order of `RECIPES`."""
     order = list(RECIPES)
-    with whole_file(path, (".csv",)) as unfinished:
-        with open(unfinished, "w", encoding="utf-8", newline="") as file:
-            table = csv.DictWriter(file, [f.name for f in fields(Result)], lineterminator="\n")
-            table.writeheader()
-            for result in sorted(results, key=lambda r: (order.index(r.recipe), r.seed)):
-                table.writerow(asdict(result))
+    results = sorted(results, key=lambda result: (order.index(result.recipe), result.seed))
+    write_table(path, [field.name for field in fields(Result)], map(astuple, results))
 
 
 def current(results, recipe, data=None):

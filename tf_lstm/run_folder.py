@@ -13,7 +13,6 @@ import csv
 import importlib
 import importlib.util
 import json
-import os
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -21,6 +20,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from tf_lstm.errors import UserError
+from tf_lstm.files import write_whole
 from tf_lstm.model import RowClassifier
 from tf_lstm.recipes import Recipe
 from tf_lstm.rows import SIZE
@@ -31,13 +31,6 @@ fcntl = importlib.import_module("fcntl") if importlib.util.find_spec("fcntl") el
 FILES = ("settings.json", "history.csv", "learning_curves.png", "test_result.json")
 # What reading a damaged checkpoint, or one of another model, raises.
 DAMAGES = (tf.errors.OpError, AssertionError, ValueError, IndexError, RuntimeError)
-
-
-def write_whole(path, text):
-    """Write a text file so that it appears whole or not at all, whatever happens meanwhile."""
-    unfinished = path.with_name(path.name + ".unfinished")
-    unfinished.write_text(text, encoding="utf-8")
-    os.replace(unfinished, path)
 
 
 class Run:

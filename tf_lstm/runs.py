@@ -11,7 +11,8 @@ import numpy as np
 import tensorflow as tf
 
 from tf_lstm.errors import UserError
-from tf_lstm.run_folder import FILES, Run, write_whole
+from tf_lstm.files import write_whole
+from tf_lstm.run_folder import FILES, Run
 
 RUNS = Path(__file__).resolve().parents[1] / "runs"
 LATEST = RUNS / "latest"  # a text file that names the newest run's folder

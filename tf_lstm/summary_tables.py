@@ -5,7 +5,7 @@ import csv
 import numpy as np
 
 from tf_lstm.errors import UserError
-from tf_lstm.figures import whole_file
+from tf_lstm.files import write_table
 from tf_lstm.row_statistics import (
     BINS,
     THRESHOLDS,
@@ -19,12 +19,8 @@ from tf_lstm.row_statistics import (
 def save_tables(counts_by_run, folder):
     """Write the figure's numbers as CSV files to a folder: one for each chart."""
     for name, (header, rows_of) in TABLES.items():
-        with whole_file(folder / f"{name}.csv", (".csv",)) as unfinished:
-            with open(unfinished, "w", encoding="utf-8", newline="") as file:
-                table = csv.writer(file, lineterminator="\n")
-                table.writerow(("run", *header))
-                for run, counts in counts_by_run.items():
-                    table.writerows((run, *row) for row in rows_of(counts))
+        rows = ((run, *row) for run, counts in counts_by_run.items() for row in rows_of(counts))
+        write_table(folder / f"{name}.csv", ("run", *header), rows)
 
 
 def read_reference(path, data):

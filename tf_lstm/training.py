@@ -9,6 +9,7 @@ import tensorflow as tf
 from tf_lstm.command_line import StopSignal
 from tf_lstm.console import (
     ProgressLine,
+    describe_data,
     describe_digits,
     describe_epoch,
     describe_variables,
@@ -219,12 +220,3 @@ def epoch_order(seed, epoch, count):
     It depends on its arguments alone, so an epoch can be taken up again in the middle.
     """
     return np.random.default_rng([seed, epoch]).permutation(count).astype(np.int32)
-
-
-def describe_data(dataset):
-    """Which data, where from, and how many images for what: two lines."""
-    return (
-        f"data     {dataset.name}   (--data {short_path(dataset.source)})\n"
-        f"         {len(dataset.train.labels):,} images to train on, "
-        f"{len(dataset.validation.labels):,} to validate, {len(dataset.test.labels):,} to test"
-    )
