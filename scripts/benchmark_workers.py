@@ -97,13 +97,12 @@ def measure(workers, rounds):
                 command,
                 env=environment,
                 stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
                 text=True,
             )
         )
     outputs = [process.communicate()[0] for process in processes]
     if not all(outputs):
-        raise SystemExit("A worker failed.")
+        raise UserError("A worker failed: see above.")
     return {int(size): 1000 * s for size, s in json.loads(outputs[0]).items()}
 
 

@@ -1,6 +1,6 @@
-"""Make every figure of the README again, from training to picture.
+"""Make the figures of the README again, from training to picture.
 
-The table of results and the benchmarks take hours, so they have commands of their own:
+The results and the benchmarks take hours, so they have commands of their own:
 reproduce_results.py, benchmark.py, benchmark_accuracy.py and benchmark_workers.py.
 """
 
@@ -19,8 +19,8 @@ from tf_lstm.errors import UserError
 RUNS = "runs/figures"
 # Minutes on two cores, and the command.
 STEPS = (
-    (1.0, f"train_mnist.py --run {RUNS}/default --overwrite"),
     (0.5, f"train_mnist.py --recipe basic --run {RUNS}/basic --overwrite"),
+    (1.0, f"train_mnist.py --run {RUNS}/default --overwrite"),
     (0.2, f"plot_row_predictions.py --run {RUNS}/default"),
     (
         0.2,
@@ -30,6 +30,13 @@ STEPS = (
     (0.2, f"plot_row_predictions.py --depth --run {RUNS}/default"),
     (0.5, f"plot_row_predictions.py --summary --run {RUNS}/default --compare {RUNS}/basic"),
     (6.0, "learn_alphabet.py --seeds 5 --output figures/alphabet.png"),
+    (5.0, "train_reference.py"),
+    (14.0, f"train_mnist.py --recipe early --engine folded --run {RUNS}/early --overwrite"),
+    (
+        0.5,
+        f"plot_row_predictions.py --summary --run {RUNS}/early --compare {RUNS}/default "
+        "--reference figures/reference_by_row.csv --output figures/row_summary_early.png",
+    ),
 )
 
 
@@ -52,7 +59,7 @@ def main():
         left = sum(minutes[number:])
         print(f"\n{number + 1}/{len(STEPS)}, {left:.0f} min left: {command}", flush=True)
         script, *rest = command.split()
-        if flags.data and script == "train_mnist.py":
+        if flags.data and script in ("train_mnist.py", "train_reference.py"):
             rest += ["--data", str(Path(flags.data).resolve())]
         result = subprocess.run(
             [sys.executable, REPOSITORY / "scripts" / script, *rest], cwd=REPOSITORY

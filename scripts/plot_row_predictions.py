@@ -162,6 +162,8 @@ def plot_summary(flags, run):
     if not len(split.labels):
         raise UserError(f"There are no {flags.split} images: choose another --split.")
     reference = read_reference(flags.reference, dataset.name) if flags.reference else ()
+    if len({each.folder.name for each in runs}) < len(runs):
+        raise UserError("Two runs of --summary have the same name: rename a folder.")
     counts = {
         each.folder.name: count_rows(partial(row_predictions, model), split.images, split.labels)
         for each, model in zip(runs, models, strict=True)

@@ -18,7 +18,7 @@ from tf_lstm.command_line import number, run_script
 from tf_lstm.errors import Interrupted, UserError
 from tf_lstm.recipes import RECIPES
 
-HOURS = ("steps-784",)  # long runs, made only when they are named
+LONG_RECIPES = ("steps-784",)  # long runs, made only when they are named
 
 
 def parse_flags():
@@ -31,7 +31,7 @@ def parse_flags():
 
     flag(
         "--recipe",
-        f"all but {', '.join(HOURS)}",
+        f"all but {', '.join(LONG_RECIPES)}",
         f"a recipe to run, may be repeated: {', '.join(RECIPES)}",
         action="append",
         choices=RECIPES,
@@ -81,7 +81,7 @@ def train_in_a_process(recipe, seed, data, dataset):
     except KeyboardInterrupt:
         status = process.wait()
     if status > 128 or status < 0:
-        raise Interrupted("Stopped; the same command goes on from here.", status % 128)
+        raise Interrupted("Stopped; the same command goes on from here.", abs(status) % 128)
     if status:
         raise UserError(f"The training in {folder} failed: see above.")
     return open_run(folder)
@@ -121,7 +121,7 @@ def describe_time_left(results, left):
 
 def main():
     flags = parse_flags()
-    chosen = flags.recipe or [name for name in RECIPES if name not in HOURS]
+    chosen = flags.recipe or [name for name in RECIPES if name not in LONG_RECIPES]
     recipes = [RECIPES[name] for name in dict.fromkeys(chosen)]
 
     from tf_lstm.startup import import_tensorflow

@@ -19,10 +19,11 @@ from tf_lstm.recipes import RECIPES
 
 def describe_recipes():
     """A line for each recipe, with its own default of each setting that has a flag."""
-    lines = ["recipes:     epochs  batch size  units  learning rate"]
+    width = max(map(len, RECIPES))
+    lines = [f"{'recipes:':{width + 2}} epochs  batch size  units  learning rate"]
     for recipe in RECIPES.values():
         lines.append(
-            f"  {recipe.name:10} {recipe.epochs:6}  {recipe.batch_size:10}  {recipe.units:5}  "
+            f"  {recipe.name:{width}} {recipe.epochs:6}  {recipe.batch_size:10}  {recipe.units:5}  "
             f"{recipe.learning_rate:13}  {recipe.description}"
         )
     return "\n".join(lines)
@@ -56,7 +57,7 @@ def parse_flags():
     flag(
         "--seed",
         0,
-        "of initial values and of the order of images",
+        "of everything that is drawn: initial values, orders, dropout, bending",
         type=number(int, 0, 2**32 - 1),
         metavar="N",
     )

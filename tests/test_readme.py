@@ -69,8 +69,9 @@ def test_commands_run_as_written(tmp_path):
     for command in COMMANDS:
         if re.search(others, command):
             continue
-        for folder in tmp_path.glob("runs/basic-*"):
-            command = re.sub(r"runs/(basic-…|NAME)", f"runs/{folder.name}", command)
+        for name in ("default", "basic"):
+            for folder in tmp_path.glob(f"runs/{name}-*"):
+                command = re.sub(rf"runs/({name}-…|NAME)", f"runs/{folder.name}", command)
         arguments = [sys.executable, *shlex.split(command)]
         result = subprocess.run(
             arguments, cwd=tmp_path, env=environment, capture_output=True, text=True

@@ -85,6 +85,7 @@ def test_overwriting_gives_up_the_run_and_nothing_else(tmp_path):
     assert (run.folder / "notes.txt").read_text() == "mine"
     assert open_run(run.folder).read_history() == [{"epoch": 1}]  # nor is the run given up then
     (run.folder / "notes.txt").unlink()
+    (run.folder / "history.csv.unfinished").touch()  # of a process that was killed
     again = create_run(run.folder, BASIC, 8, DATASET, overwrite=True, engine="cell", shards=1)
     assert again.settings["seed"] == 8 and again.read_history() == []
     assert not list(again.folder.glob("checkpoints/best/*"))
@@ -100,18 +101,18 @@ def test_no_run_yet():
 
 
 def test_a_folder_that_is_no_run(tmp_path):
-    refused(lambda: open_run(tmp_path), tmp_path, "settings.json", "--run")
+    refused(lambda: open_run(tmp_path), tmp_path, "settings.json", "another folder")
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"recipe": {"units": 3}}'])
 def test_settings_that_are_none(tmp_path, content):
     (tmp_path / "settings.json").write_text(content)
-    refused(lambda: open_run(tmp_path), tmp_path, "settings", "--run")
+    refused(lambda: open_run(tmp_path), tmp_path, "settings", "another run")
 
 
 def test_a_run_without_a_checkpoint():
     run = new_run()
-    refused(run.best_model, run.folder, "--run")
+    refused(run.best_model, run.folder, "another run")
 
 
 def test_a_damaged_checkpoint_is_named():
@@ -119,7 +120,7 @@ def test_a_damaged_checkpoint_is_named():
     saved = run.checkpoints("best", model=run.new_model()).save()
     for path in run.folder.glob("checkpoints/best/*.data*"):
         path.write_bytes(path.read_bytes()[:1000])
-    refused(run.best_model, saved, "--run")
+    refused(run.best_model, saved, "another run")
 
 
 def test_a_checkpoint_of_another_size_does_not_fit():

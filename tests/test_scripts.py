@@ -334,13 +334,14 @@ REFUSED_BY_PLOT = [
     (["--output", "NEW/figure.doc"], "NEW/figure.doc"),
     (["--image", "NEW/none.png"], "NEW/none.png"),
     (["--summary", "--split", "train", "--compare", "NEW"], "NEW"),
+    (["--summary", "--compare", "RUN"], "same name"),
 ]
 
 
 @pytest.mark.parametrize("flags, named", REFUSED_BY_PLOT)
 def test_plot_of_what_is_not_there_is_refused(flags, named, trained, call_script, tmp_path):
     new = tmp_path / "new"
-    flags = [flag.replace("NEW", str(new)) for flag in flags]
+    flags = [flag.replace("NEW", str(new)).replace("RUN", str(trained[1])) for flag in flags]
     run = [] if "--run" in flags else ["--run", trained[1]]
     output = [] if "--output" in flags else ["--output", new / "figure.png"]
     result = call_script("plot_row_predictions.py", *flags, *run, *output)

@@ -1,33 +1,40 @@
 """Training images bent a little, each in its own way and anew every time they are seen.
 
-Rotation, width and slant change a whole image; an elastic deformation (Simard, Steinkraus &
-Platt 2003) moves each part of it by itself, as a hand does that writes the same digit twice. Where
-an image stands and how tall it is stay the same. MNIST's digits are centred and fitted to one size
-anyway, and a network that has read only the first rows learns from these what is still to come.
+Rotation, size, slant and shift change a whole image; an elastic deformation (Simard, Steinkraus &
+Platt 2003) moves each part of it by itself, as a hand does that writes the same digit twice.
 """
 
 import tensorflow as tf
 
 from tf_lstm.rows import SIZE
 
-LIMITS = (0.2, 0.12, 0.2)  # largest rotation (radians), change of width (its logarithm), slant
+# Largest rotation (radians), change of width and of height (their logarithms), slant, shift to the
+# right and down (pixels); then the standard deviation of the elastic deformation to the side and
+# down (pixels).
+LIMITS = {
+    "bend": (0.2, 0.12, 0.12, 0.2, 2.0, 2.0, 1.0, 1.0),
+    # MNIST's digits are centred and fitted to one size. Left so, the first rows tell a network how
+    # much is still to come.
+    "bend in place": (0.2, 0.12, 0.0, 0.2, 0.0, 0.0, 1.0, 0.5),
+}
 KNOTS = 5  # the elastic deformation is drawn at 5 × 5 points and smooth between them
-ELASTIC = (1.0, 0.5)  # its standard deviation to the side and down, pixels
 
 
-def bend(images, seed):
+def bend(images, limits, seed):
     """Bend each image in a way of its own.
 
     Args:
         images: (batch, 28, 28) uint8.
+        limits: one of `LIMITS`.
         seed: (2,) integers; the same seed bends in the same ways.
 
     Returns:
         (batch, 28, 28) float32, pixels from 0 to 255.
     """
+    *largest, elastic_x, elastic_y = limits
     batch = tf.shape(images)[0]
-    drawn = tf.constant(LIMITS) * tf.random.stateless_uniform((batch, 3), seed, -1, 1)
-    angle, log_width, slant = (
+    drawn = tf.constant(largest) * tf.random.stateless_uniform((batch, 6), seed, -1, 1)
+    angle, log_x, log_y, slant, shift_x, shift_y = (
         column[:, tf.newaxis, tf.newaxis] for column in tf.unstack(drawn, axis=1)
     )
     elastic_seed = tf.random.experimental.stateless_fold_in(seed, 1)
@@ -43,9 +50,13 @@ def bend(images, seed):
     x = tf.range(SIZE, dtype=tf.float32) - (SIZE - 1) / 2
     y = x[:, tf.newaxis]
     sine, cosine = tf.sin(angle), tf.cos(angle)
-    from_x = tf.exp(log_width) * (cosine * x + (slant * cosine - sine) * y) + ELASTIC[0] * field_x
-    from_y = sine * x + (slant * sine + cosine) * y + ELASTIC[1] * field_y
-    return interpolate(images, from_x + (SIZE - 1) / 2, from_y + (SIZE - 1) / 2)
+    from_x = tf.exp(log_x) * (cosine * x + (slant * cosine - sine) * y)
+    from_y = tf.exp(log_y) * (sine * x + (slant * sine + cosine) * y)
+    return interpolate(
+        images,
+        from_x + shift_x + elastic_x * field_x + (SIZE - 1) / 2,
+        from_y + shift_y + elastic_y * field_y + (SIZE - 1) / 2,
+    )
 
 
 def interpolate(images, x, y):

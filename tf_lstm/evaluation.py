@@ -10,7 +10,7 @@ import tensorflow as tf
 from tf_lstm.model import NUM_CLASSES
 from tf_lstm.startup import cores
 
-BATCH_SIZE = 500  # images at a time: bounds the memory and changes no result
+BATCH_SIZE = 500  # images at a time: bounds the memory; only `shuffled` orders depend on it
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def row_predictions(model, images):
         images: (n, 28, 28) uint8.
 
     Returns:
-        (n, 28, classes) float32 array; each row sums to 1.
+        (n, time steps, classes) float32 array; each row sums to 1.
     """
     return tf.nn.softmax(in_batches(model.read_images, images)).numpy()
 

@@ -59,7 +59,8 @@ def recur(columns, stacked_kernel):
 
     Args:
         columns: (time steps, features, batch), the inputs.
-        stacked_kernel: (features + units, 4 * units), the kernel above the recurrent kernel.
+        stacked_kernel: (features + units, 4 * units), kernel, bias and recurrent kernel in a stack;
+            the bias belongs to a feature that is always 1.
 
     Returns:
         (time steps, units, batch), the hidden states.

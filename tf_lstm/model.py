@@ -14,7 +14,7 @@ class RowClassifier(tf.Module):
     """An LSTM that reads an image row by row and says after every row which digit it takes it for.
 
     All variables are in the open: `weights['in']` (features, units), `biases['in']` (units,),
-    `weights['out']` (units, classes), `biases['out']` (classes,), and the `kernel`,
+    `weights['out']` (units * directions, classes), `biases['out']` (classes,), and the `kernel`,
     `recurrent_kernel` and `bias` of every `tf.keras.layers.LSTMCell` in `layers`: a list of layers,
     each a list of its cells, one for each direction.
 
@@ -65,7 +65,7 @@ class RowClassifier(tf.Module):
         )
 
     def new_cell(self, inputs, seeds):
-        """A cell for inputs of so many features."""
+        """A cell for inputs of so many features; takes two of `seeds`, an iterator."""
         units = self.recipe.units
         kernel_seed, recurrent_seed = next(seeds), next(seeds)
         if self.recipe.initial_values == "normal":
@@ -115,7 +115,7 @@ class RowClassifier(tf.Module):
         return tf.reshape(projected, (-1, time_steps, self.recipe.units))
 
     def project_hidden(self, hidden):
-        """Read logits off hidden states: (batch, time steps, units) -> (batch, time steps, 10)."""
+        """Read logits off hidden states: (batch, time steps, units * directions) -> (…, 10)."""
         _, time_steps, width = hidden.shape
         flat_hidden = tf.reshape(hidden, (-1, width))
         logits = flat_hidden @ self.weights["out"] + self.biases["out"]
@@ -125,6 +125,7 @@ class RowClassifier(tf.Module):
         """All hidden states of one layer in one direction, in the order of `inputs`' rows.
 
         inputs: (batch, time steps, features), projected already where that is not folded.
+        Returns (batch, time steps, units).
         """
         if direction == 1:
             inputs = tf.reverse(inputs, axis=[1])
@@ -199,5 +200,5 @@ class RowClassifier(tf.Module):
 
     @tf.function(input_signature=[tf.TensorSpec((None, SIZE, SIZE), tf.uint8)], autograph=False)
     def read_images(self, images):
-        """Logits after every row of uint8 images (batch, 28, 28): (batch, 28, classes)."""
+        """Logits after every row of uint8 images (batch, 28, 28): (batch, time steps, classes)."""
         return self.logits_of_prefixes(images_to_rows(images, self.recipe, self.dtype))

@@ -28,7 +28,7 @@ class Result:
     validation_accuracy: float  # nan for a recipe that sets no images aside
     test_accuracy: float
     test_loss: float  # nats
-    seconds: float  # spent in epochs
+    seconds: float  # spent in epochs; of an interrupted one, since it was gone on with
 
 
 def settings_checksum(recipe):
@@ -61,8 +61,10 @@ def read_results(path):
 
 def write_results(results, path):
     """Write a line for each `Result`, the recipes in the order of `RECIPES`."""
-    order = list(RECIPES)
-    results = sorted(results, key=lambda result: (order.index(result.recipe), result.seed))
+    order = {name: place for place, name in enumerate(RECIPES)}
+    results = sorted(
+        results, key=lambda result: (order.get(result.recipe, len(order)), result.seed)
+    )
     write_table(path, [field.name for field in fields(Result)], map(astuple, results))
 
 

@@ -86,7 +86,7 @@ class Run:
             path, first_error = damaged[0]
             raise UserError(
                 f"{path} cannot be read or does not fit {self.folder / 'settings.json'}, and no "
-                "older one does: choose another run with --run."
+                "older one does: choose another run."
             ) from first_error
         return False
 
@@ -100,7 +100,7 @@ class Run:
         if not self.restore(self.checkpoints("best", model=model)):
             raise UserError(
                 f"{self.folder} has no finished epoch yet: let its training go on, or choose "
-                "another run with --run."
+                "another run."
             )
         return model
 
@@ -114,7 +114,7 @@ class Run:
         if way != (SIZE, "reading", "reading"):
             raise UserError(
                 f"{self.folder} reads images in another way than row by row ({self.recipe.name}): "
-                "choose another run with --run."
+                "choose another run."
             )
 
     @property
@@ -129,7 +129,9 @@ class Run:
         Raises:
             UserError: another one does.
         """
-        with open(self.folder / "lock", "w") as file:
+        with self.writing():
+            file = open(self.folder / "lock", "w")
+        with file:
             try:
                 # The system lets go of it when the process ends, in whatever way.
                 if fcntl:

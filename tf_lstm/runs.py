@@ -11,10 +11,11 @@ import numpy as np
 import tensorflow as tf
 
 from tf_lstm.errors import UserError
-from tf_lstm.files import write_whole
+from tf_lstm.files import unfinished, write_whole
 from tf_lstm.run_folder import FILES, Run
 
 RUNS = Path(__file__).resolve().parents[1] / "runs"
+LEFTOVERS = [unfinished(Path(name)).name for name in FILES]  # of a process that was killed
 LATEST = RUNS / "latest"  # a text file that names the newest run's folder
 
 
@@ -26,7 +27,8 @@ def create_run(folder, recipe, seed, dataset, overwrite=False, newest=True, **ho
         recipe, seed, dataset: what is to be trained.
         overwrite: give up a run that is there already, if nothing else is.
         newest: let runs/latest name it.
-        how: settings that change nothing but rounding: `engine`, `shards`, `strategy`, `replicas`.
+        how: settings of how it is computed: `engine` and `strategy` change nothing but rounding;
+            `shards` and `replicas` also change what is drawn at random.
 
     Raises:
         UserError: the folder already holds something, or cannot be written.
@@ -55,7 +57,7 @@ def create_run(folder, recipe, seed, dataset, overwrite=False, newest=True, **ho
         folder.mkdir(parents=True, exist_ok=True)
         is_run = overwrite and (folder / "settings.json").exists()
         present = {path.name for path in folder.iterdir()}
-        if present - {*FILES, "lock", "checkpoints"} if is_run else present:
+        if present - {*FILES, *LEFTOVERS, "lock", "checkpoints"} if is_run else present:
             raise UserError(f"{folder} is not empty: name a new folder with --run.")
         if is_run:
             remove_run(folder)
@@ -73,7 +75,7 @@ def create_run(folder, recipe, seed, dataset, overwrite=False, newest=True, **ho
 def remove_run(folder):
     """Delete a run's files, and nothing else that may be in its folder."""
     with Run(folder, {}).locked():
-        for name in (*FILES, "lock"):
+        for name in (*FILES, *LEFTOVERS):
             (folder / name).unlink(missing_ok=True)
         if (folder / "checkpoints").exists():
             shutil.rmtree(folder / "checkpoints")
@@ -112,12 +114,12 @@ def open_run(folder=None):
         run.recipe, settings["seed"], settings["data"]["source"]  # is all there?
     except OSError as error:
         raise UserError(
-            f"{path} is not a run's folder ({settings_file.name}: {error.strerror}): name one "
-            "with --run."
+            f"{path} is not a run's folder ({settings_file.name}: {error.strerror}): name "
+            "another folder."
         ) from error
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(
             f"{settings_file} does not hold the settings of a run of this version: name another "
-            "run with --run."
+            "run."
         ) from error
     return run

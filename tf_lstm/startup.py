@@ -53,7 +53,7 @@ def import_tensorflow(device=None):
 def set_threads(tensorflow):
     """Run as many operations at once as there are cores, each in one thread.
 
-    A training step is cut into one shard for each core (see `training`), and two threads that
+    A training step is cut into one shard for each core (see `trainer`), and two threads that
     share one small matrix product lose more time waiting for each other than they save. Settings
     made in the environment are left alone.
     """

@@ -1,4 +1,4 @@
-"""The numbers of the summary figure as CSV files: one for each of its charts, and its reference."""
+"""The numbers of the summary figure as CSV files, and the reference that is drawn into it."""
 
 import csv
 
@@ -24,7 +24,11 @@ def save_tables(counts_by_run, folder):
 
 
 def read_reference(path, data):
-    """The pairs of visible rows and test accuracy that train_reference.py wrote about `data`."""
+    """Pairs of visible rows and test accuracy, 0..1, that train_reference.py wrote about `data`.
+
+    Raises:
+        UserError: the file is no such table, or says nothing of this data.
+    """
     try:
         with open(path, encoding="utf-8", newline="") as file:
             lines = list(csv.DictReader(file))
@@ -68,7 +72,9 @@ TABLES = {
     "accuracy": ("digit row images right accuracy low high".split(), _accuracy_table),
     "commit_rows": (
         "digit row images".split(),
-        lambda counts: ((d, r + 1, counts.commits[d, r]) for d, r in np.ndindex(10, 28)),
+        lambda counts: (
+            (d, r + 1, counts.commits[d, r]) for d, r in np.ndindex(counts.commits.shape)
+        ),
     ),
     "early_stopping": ("threshold mean_rows accuracy".split(), _early_stopping_table),
     "confusion": (

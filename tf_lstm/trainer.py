@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from tf_lstm.augmentation import bend
+from tf_lstm.augmentation import LIMITS, bend
 from tf_lstm.rows import images_to_rows
 
 NOT_FINITE = "the gradient is not finite"
@@ -24,7 +24,7 @@ def row_losses(logits, labels):
 
 
 def learning_rate_schedule(recipe, total_steps):
-    """The learning rate at every step: a linear warm-up, then constant or down a cosine to 0."""
+    """The learning rate: constant, or, as a Keras schedule, a linear warm-up and a cosine to 0."""
     if recipe.decay == "none":
         return recipe.learning_rate
     warmup_steps = min(recipe.warmup_steps, total_steps // 2)
@@ -51,7 +51,7 @@ class Trainer(tf.Module):
             and a step is told only which of them to take: the fastest way to feed it.
         total_steps: how many steps there will be, for the learning-rate schedule.
         shards: a replica's part of a batch is cut into so many that are computed side by side.
-        seed: of dropout and of the bending of images.
+        seed: of dropout, of the bending of images and of row orders that are drawn.
     """
 
     def __init__(self, model, recipe, images, labels, total_steps, shards=1, seed=0):
@@ -97,8 +97,8 @@ class Trainer(tf.Module):
             all variables.
         """
         images = tf.gather(self.images, shard)  # (shard size, 28, 28)
-        if self.recipe.augment:
-            images = bend(images, seed)
+        if self.recipe.augment != "none":
+            images = bend(images, LIMITS[self.recipe.augment], seed)
         rows = images_to_rows(images, self.recipe, seed=seed)  # (shard size, time steps, features)
         labels = tf.gather(self.labels, shard)
         with tf.GradientTape() as tape:

@@ -20,8 +20,10 @@ from tf_lstm.evaluation import evaluate
 from tf_lstm.figures import learning_curves_figure, save_figure
 from tf_lstm.trainer import NOT_FINITE, Trainer
 
-STEPS_PER_CALL = 20  # steps between two looks at the clock and the keyboard: well under a second
-SECONDS_PER_CHECKPOINT = 30  # so much is lost at most when the power fails
+STEPS_PER_CALL = (
+    20  # between two looks at the clock and the keyboard: of the default about a second
+)
+SECONDS_PER_CHECKPOINT = 30  # so much is lost at most when the process is killed
 
 
 class Training:
@@ -128,8 +130,8 @@ class Training:
 
     def finish_epoch(self, epoch, started):
         """Validate, note the epoch in the history, and save it."""
-        validation = self.dataset.validation
-        validation = evaluate(self.model, validation.images, validation.labels)
+        images, labels = self.dataset.validation.images, self.dataset.validation.labels
+        validation = evaluate(self.model, images, labels)
         train_loss, train_accuracy = self.trainer.epoch_metrics()
         row = {
             "epoch": epoch,
