@@ -321,7 +321,7 @@ def test_plot_of_a_run_that_does_not_read_row_by_row_is_refused(
     settings["recipe"] |= changed
     (tmp_path / "settings.json").write_text(json.dumps(settings))
     flags = ("--run", tmp_path, "--output", tmp_path / "figure.png")
-    refused(call_script("plot_row_predictions.py", *flags), tmp_path, "--run")
+    refused(call_script("plot_row_predictions.py", *flags), tmp_path, "another run")
 
 
 def test_a_finished_run_is_not_resumed(trained, call_script):
