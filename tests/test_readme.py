@@ -69,7 +69,7 @@ def test_commands_run_as_written(tmp_path):
     for command in COMMANDS:
         if re.search(others, command):
             continue
-        for name in ("default", "basic"):
+        for name in ("default", "basic", "early"):
             for folder in tmp_path.glob(f"runs/{name}-*"):
                 command = re.sub(rf"runs/({name}-…|NAME)", f"runs/{folder.name}", command)
         arguments = [sys.executable, *shlex.split(command)]

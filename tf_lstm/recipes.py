@@ -127,11 +127,11 @@ BEST = replace(
     warmup_steps=200,
 )
 
-# The same for those who cannot wait for the last row.
+# The same for those who would rather not wait for the last row.
 EARLY = replace(
     BEST,
     name="early",
-    description="best, with images bent in place: right sooner, and a little less in the end",
+    description="best, with images bent in place: right sooner",
     augment="bend in place",
 )
 
