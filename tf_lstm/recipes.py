@@ -150,12 +150,6 @@ ABLATIONS = (
         description="best-20 with a loss after the last row only",
         loss_rows="last",
     ),
-    replace(
-        BEST_20,
-        name="best-20-dropout",
-        description="best-20 with dropout",
-        dropout=0.2,
-    ),
 )
 
 # Keras tutorials: raw rows, no input projection, all 60,000 training images, Keras' own defaults.
