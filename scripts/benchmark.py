@@ -4,7 +4,6 @@ Every system is a process of its own. They are measured in turn, A B C A B C ...
 that does not count, so that a machine that slows down slows all of them.
 """
 
-import argparse
 import importlib.util
 import json
 import math
@@ -19,7 +18,7 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(REPOSITORY))
 
-from tf_lstm.command_line import number, run_script
+from tf_lstm.command_line import FlagParser, number, run_script
 
 EPOCH = 60_000  # images; fewer are measured, and the seconds scaled up
 REFERENCE = "this project, cell"
@@ -40,33 +39,15 @@ VARIATIONS = [
 
 
 def parse_flags():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--images",
-        type=number(int, 512, EPOCH),
-        default=6_400,
-        metavar="N",
-        help="images in a measured piece of an epoch (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--rounds",
-        type=number(int, 1, 100),
-        default=5,
-        metavar="N",
-        help="measurements of each system that count (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--quick",
-        action="store_true",
-        help="a smoke test: 512 images, one round, the usual network only (default: off)",
-    )
-    parser.add_argument(
-        "--output",
-        type=Path,
-        metavar="FILE",
-        help="write the tables there as Markdown, and the figures beside it as JSON "
-        "(default: none)",
-    )
+    parser = FlagParser(__doc__)
+    text = "images in a measured piece of an epoch"
+    parser.flag("--images", 6_400, text, type=number(int, 512, EPOCH), default=6_400, metavar="N")
+    text = "measurements of each system that count"
+    parser.flag("--rounds", 5, text, type=number(int, 1, 100), default=5, metavar="N")
+    text = "a smoke test: 512 images, one round, the usual network only"
+    parser.flag("--quick", "off", text, action="store_true")
+    text = "write the tables there as Markdown, and the figures beside it as JSON"
+    parser.flag("--output", "none", text, type=Path, metavar="FILE")
     return parser.parse_args()
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(REPOSITORY))
 
-from tf_lstm.command_line import number, run_script
+from tf_lstm.command_line import FlagParser, number, run_script
 
 KERAS = "Keras fit, LSTM(30), 20 epochs"
 # Chosen on 10,000 held-out training images, where it reaches 98.3 %.
@@ -25,22 +25,11 @@ ONE_EPOCH = ("--epochs", 1, "--batch-size", 64, "--learning-rate", 6e-3)
 
 
 def parse_flags():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "--data", metavar="PATH", help="as in train_mnist.py (default: as in train_mnist.py)"
-    )
-    parser.add_argument(
-        "--rounds",
-        type=number(int, 1, 100),
-        default=3,
-        metavar="N",
-        help="measurements of each command, in turn; a round is a seed (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--output", type=Path, metavar="FILE", help="write the table there (default: none)"
-    )
+    parser = FlagParser(__doc__)
+    parser.flag("--data", "as in train_mnist.py", "what to train on", metavar="PATH")
+    text = "measurements of each command, in turn; a round is a seed"
+    parser.flag("--rounds", 3, text, type=number(int, 1, 100), default=3, metavar="N")
+    parser.flag("--output", "none", "write the table there", type=Path, metavar="FILE")
     parser.add_argument("--keras", type=int, metavar="SEED", help=argparse.SUPPRESS)
     return parser.parse_args()
 

@@ -20,7 +20,7 @@ sys.path.insert(0, str(REPOSITORY))
 
 from benchmark import operations
 
-from tf_lstm.command_line import number, run_script
+from tf_lstm.command_line import FlagParser, number, run_script
 from tf_lstm.errors import UserError
 from tf_lstm.recipes import DEFAULT
 
@@ -31,19 +31,10 @@ BYTES = 4  # of a float32
 
 
 def parse_flags():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "--rounds",
-        type=number(int, 1, 100),
-        default=5,
-        metavar="N",
-        help="measurements of each batch size (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--output", type=Path, metavar="FILE", help="write the tables there (default: none)"
-    )
+    parser = FlagParser(__doc__)
+    text = "measurements of each batch size"
+    parser.flag("--rounds", 5, text, type=number(int, 1, 100), default=5, metavar="N")
+    parser.flag("--output", "none", "write the tables there", type=Path, metavar="FILE")
     parser.add_argument("--worker", type=int, metavar="CORE", help=argparse.SUPPRESS)
     return parser.parse_args()
 

@@ -1,22 +1,17 @@
 """Draw a digit with the mouse and see how a trained network's prediction forms, live."""
 
-import argparse
 import sys
 from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from tf_lstm.command_line import run_script
+from tf_lstm.command_line import FlagParser, run_script
 
 
 def parse_flags():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--run",
-        metavar="FOLDER",
-        help="folder of the run whose network to use (default: the newest)",
-    )
+    parser = FlagParser(__doc__)
+    parser.flag("--run", "the newest", "folder of the run whose network to use", metavar="FOLDER")
     return parser.parse_args()
 
 

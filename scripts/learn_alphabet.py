@@ -9,7 +9,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(REPOSITORY))
 
 from tf_lstm.alphabet import ALPHABET, FRAMINGS, NAMES, make_samples
-from tf_lstm.command_line import number, run_script
+from tf_lstm.command_line import FlagParser, number, run_script
 
 
 def figure_path(text):
@@ -22,15 +22,12 @@ def figure_path(text):
 
 def parse_flags():
     originals = [framing for framing in FRAMINGS if not framing.variant]
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = FlagParser(
+        __doc__,
         epilog="framings:\n"
         + "\n".join(f"  {framing.name:16} {framing.description}" for framing in originals),
     )
-
-    def flag(name, shown_default, text, **options):
-        parser.add_argument(name, help=f"{text} (default: {shown_default})", **options)
+    flag = parser.flag
 
     flag("--framing", "all", "the one framing to learn", choices=NAMES, metavar="NAME")
     flag(

@@ -4,7 +4,6 @@ The results and the benchmarks take hours, so they have commands of their own:
 reproduce_results.py, benchmark.py, benchmark_accuracy.py and benchmark_workers.py.
 """
 
-import argparse
 import subprocess
 import sys
 import time
@@ -13,7 +12,7 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(REPOSITORY))
 
-from tf_lstm.command_line import run_script
+from tf_lstm.command_line import FlagParser, run_script
 from tf_lstm.errors import UserError
 
 RUNS = "runs/figures"
@@ -41,12 +40,8 @@ STEPS = (
 
 
 def parse_flags():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "--data", metavar="PATH", help="as in train_mnist.py (default: as in train_mnist.py)"
-    )
+    parser = FlagParser(__doc__)
+    parser.flag("--data", "as in train_mnist.py", "what to train on", metavar="PATH")
     return parser.parse_args()
 
 

@@ -1,6 +1,5 @@
 """Show how a trained network's prediction forms while it reads an image row by row."""
 
-import argparse
 import sys
 from functools import partial
 from pathlib import Path
@@ -11,15 +10,13 @@ INSTRUCTIVE_INDEX = 1938
 REPOSITORY = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(REPOSITORY))
 
-from tf_lstm.command_line import number, run_script
+from tf_lstm.command_line import FlagParser, number, run_script
 from tf_lstm.errors import UserError
 
 
 def parse_flags():
-    parser = argparse.ArgumentParser(description=__doc__)
-
-    def flag(name, shown_default, text, **options):
-        parser.add_argument(name, help=f"{text} (default: {shown_default})", **options)
+    parser = FlagParser(__doc__)
+    flag = parser.flag
 
     flag("--run", "the newest", "folder of the run whose network to use", metavar="FOLDER")
     what = parser.add_mutually_exclusive_group()

@@ -4,7 +4,6 @@ Finished runs are kept in the CSV file and are not run again; one that was inter
 it was. Every run is `train_mnist.py` in a process of its own, in runs/results.
 """
 
-import argparse
 import json
 import subprocess
 import sys
@@ -14,7 +13,7 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(REPOSITORY))
 
-from tf_lstm.command_line import number, run_script
+from tf_lstm.command_line import FlagParser, number, run_script
 from tf_lstm.errors import Interrupted, UserError
 from tf_lstm.recipes import RECIPES
 
@@ -22,12 +21,8 @@ LONG_RECIPES = ("steps-784",)  # long runs, made only when they are named
 
 
 def parse_flags():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-
-    def flag(name, shown_default, text, **options):
-        parser.add_argument(name, help=f"{text} (default: {shown_default})", **options)
+    parser = FlagParser(__doc__)
+    flag = parser.flag
 
     flag(
         "--recipe",

@@ -1,6 +1,5 @@
 """Train an LSTM to read handwritten digits row by row."""
 
-import argparse
 import atexit
 import dataclasses
 import os
@@ -11,7 +10,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from tf_lstm.command_line import number, run_script
+from tf_lstm.command_line import FlagParser, number, run_script
 from tf_lstm.distribution import STRATEGIES, cluster_and_task, is_chief
 from tf_lstm.errors import UserError
 from tf_lstm.recipes import RECIPES
@@ -30,14 +29,8 @@ def describe_recipes():
 
 
 def parse_flags():
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog=describe_recipes(),
-    )
-
-    def flag(name, shown_default, text, **options):
-        parser.add_argument(name, help=f"{text} (default: {shown_default})", **options)
+    parser = FlagParser(__doc__, epilog=describe_recipes())
+    flag = parser.flag
 
     def setting(name, text, parse):
         shown = f"{getattr(RECIPES['default'], name)}, other recipes have their own"

@@ -4,38 +4,29 @@ Every one is trained and tested on images of which only the first rows are there
 picture, all at once, and has nothing else to learn: a mark to measure a network by that reads on.
 """
 
-import argparse
 import sys
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(REPOSITORY))
 
-from tf_lstm.command_line import number, run_script
+from tf_lstm.command_line import FlagParser, number, run_script
 
 VISIBLE_ROWS = (7, 10, 14, 18, 21, 28)
 
 
 def parse_flags():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "--data", metavar="PATH", help="as in train_mnist.py (default: as in train_mnist.py)"
-    )
-    parser.add_argument(
-        "--epochs",
-        type=number(int, 1, 1000),
-        default=4,
-        metavar="N",
-        help="passes over the training images (default: %(default)s)",
-    )
-    parser.add_argument(
+    parser = FlagParser(__doc__)
+    parser.flag("--data", "as in train_mnist.py", "what to train on", metavar="PATH")
+    text = "passes over the training images"
+    parser.flag("--epochs", 4, text, type=number(int, 1, 1000), default=4, metavar="N")
+    parser.flag(
         "--output",
+        "figures/reference_by_row.csv",
+        "CSV file for the accuracies",
         type=Path,
         default=REPOSITORY / "figures" / "reference_by_row.csv",
         metavar="FILE",
-        help="CSV file for the accuracies (default: figures/reference_by_row.csv)",
     )
     return parser.parse_args()
 

@@ -43,7 +43,7 @@ RECIPE = dataclasses.replace(BEST, units=4, time_steps=7, batch_size=4, epochs=2
 def runs_folder(tmp_path, monkeypatch):
     monkeypatch.setattr(runs, "RUNS", tmp_path / "runs")
     monkeypatch.setattr(runs, "LATEST", tmp_path / "runs" / "latest")
-    monkeypatch.setattr(training, "STEPS_PER_CALL", 2)
+    monkeypatch.setattr(training, "MOST_STEPS_PER_CALL", 2)
     monkeypatch.setattr(training, "SECONDS_PER_CHECKPOINT", 0)  # after every call
 
 

@@ -1,4 +1,4 @@
-"""What the scripts share: numbers with bounds, one sentence for a mistake, orderly ends."""
+"""What the scripts share: flags, numbers with bounds, one sentence for a mistake, orderly ends."""
 
 import argparse
 import math
@@ -6,6 +6,22 @@ import signal
 import sys
 
 from tf_lstm.errors import Interrupted, UserError
+
+
+class FlagParser(argparse.ArgumentParser):
+    """A parser of flags each of which tells its default.
+
+    Args:
+        description: shown as it is written, as is `epilog`.
+    """
+
+    def __init__(self, description, epilog=None):
+        lines = argparse.RawDescriptionHelpFormatter
+        super().__init__(description=description, epilog=epilog, formatter_class=lines)
+
+    def flag(self, name, shown_default, text, **options):
+        """Add a flag; `options` are those of `add_argument`."""
+        self.add_argument(name, help=f"{text} (default: {shown_default})", **options)
 
 
 def number(kind, low, high):

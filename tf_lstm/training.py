@@ -20,9 +20,10 @@ from tf_lstm.evaluation import evaluate
 from tf_lstm.figures import learning_curves_figure, save_figure
 from tf_lstm.trainer import NOT_FINITE, Trainer
 
-STEPS_PER_CALL = (
-    20  # between two looks at the clock and the keyboard: of the default about a second
-)
+# Between two looks at the clock and the keyboard lie so many steps, or fewer where a step is much
+# work: products of a variable's element with a row's, about a second on two cores. The number
+# depends on the recipe alone, because several workers must all call for the same steps.
+MOST_STEPS_PER_CALL, WORK_PER_CALL = 20, 2e10
 SECONDS_PER_CHECKPOINT = 30  # so much is lost at most when the process is killed
 
 
@@ -59,6 +60,11 @@ class Training:
                 settings["shards"],
                 settings["seed"],
             )
+        parameters = sum(
+            variable.shape.num_elements() for variable in self.trainer.variables_to_train
+        )
+        work = parameters * recipe.time_steps * recipe.batch_size  # of a step
+        self.steps_per_call = min(MOST_STEPS_PER_CALL, max(1, int(WORK_PER_CALL / work)))
         self.latest = run.checkpoints("latest", trainer=self.trainer)
         self.best = run.checkpoints("best", model=self.model)
         self.saved_at = time.monotonic()
@@ -96,7 +102,7 @@ class Training:
         if trainer.step == first_step:
             trainer.start_epoch()
         while (step := trainer.step) < end_step:
-            steps = min(STEPS_PER_CALL, end_step - step)
+            steps = min(self.steps_per_call, end_step - step)
             if recipe.report_steps:  # come back for a report after steps number 0, 50, 100 ...
                 steps = min(steps, 1 + -step % recipe.report_steps)
             start = (step - first_step) * recipe.batch_size
