@@ -1,68 +1,70 @@
-"""Make the figures of the README again, from training to picture.
+"""Recreate the README's figures: train the networks, and plot their predictions.
 
-The results and the benchmarks take hours, so they have commands of their own:
-reproduce_results.py, benchmark.py, benchmark_accuracy.py and benchmark_workers.py.
+The results and the benchmarks take hours and have separate commands: reproduce_results.py and those
+in benchmarks/.
 """
 
+import argparse
+import os
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-REPOSITORY = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(REPOSITORY))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from tf_lstm.command_line import FlagParser, run_script
-from tf_lstm.errors import UserError
+from tf_lstm.terminal.errors import UserError
+from tf_lstm.terminal.exit import run_script
+from tf_lstm.terminal.flags import REPOSITORY, FlagParser
 
 RUNS = "runs/figures"
-# Minutes on two cores, and the command.
-STEPS = (
+PLOT = "plot_row_predictions.py"
+STEPS = (  # minutes on two cores, and the command
+    (1.0, "tutorial.py"),
     (0.5, f"train_mnist.py --recipe basic --run {RUNS}/basic --overwrite"),
     (1.0, f"train_mnist.py --run {RUNS}/default --overwrite"),
-    (0.2, f"plot_row_predictions.py --run {RUNS}/default"),
-    (
-        0.2,
-        f"plot_row_predictions.py --run {RUNS}/basic --output figures/row_predictions_basic.png",
-    ),
-    (0.3, f"plot_row_predictions.py --animate --run {RUNS}/default"),
-    (0.2, f"plot_row_predictions.py --depth --run {RUNS}/default"),
-    (0.5, f"plot_row_predictions.py --summary --run {RUNS}/default --compare {RUNS}/basic"),
+    (0.2, f"{PLOT} --run {RUNS}/default"),
+    (0.2, f"{PLOT} --run {RUNS}/basic --output figures/row_predictions_basic.png"),
+    (0.3, f"{PLOT} --animate --run {RUNS}/default"),
+    (0.2, f"{PLOT} --depth --run {RUNS}/default"),
+    (0.2, f"{PLOT} --diagram --run {RUNS}/default"),
+    (0.5, f"{PLOT} --summary --run {RUNS}/default --compare {RUNS}/basic"),
     (6.0, "learn_alphabet.py --seeds 5 --output figures/alphabet.png"),
-    (5.0, "train_reference.py"),
+    (5.0, "benchmarks/reference_networks.py"),
     (14.0, f"train_mnist.py --recipe early --engine folded --run {RUNS}/early --overwrite"),
     (
         0.5,
-        f"plot_row_predictions.py --summary --run {RUNS}/early --compare {RUNS}/default "
+        f"{PLOT} --summary --run {RUNS}/early --compare {RUNS}/default "
         "--reference figures/reference_by_row.csv --output figures/row_summary_early.png",
     ),
 )
 
 
-def parse_flags():
+def parse_flags() -> argparse.Namespace:
+    """Parse the command line."""
     parser = FlagParser(__doc__)
-    parser.flag("--data", "as in train_mnist.py", "what to train on", metavar="PATH")
+    parser.add_data()
     return parser.parse_args()
 
 
-def main():
+def main() -> None:
     flags = parse_flags()
+    from tf_lstm.data.dataset import find_path
+
+    # All commands use the same data. The path is absolute, because they run in the repository.
+    environment = os.environ | {"MNIST_DIR": str(find_path(flags.data) or "synthetic")}
     minutes = [minutes for minutes, _ in STEPS]
     print(f"{len(STEPS)} commands, about {sum(minutes):.0f} minutes on two cores", flush=True)
     started = time.monotonic()
-    for number, (_, command) in enumerate(STEPS):
-        left = sum(minutes[number:])
-        print(f"\n{number + 1}/{len(STEPS)}, {left:.0f} min left: {command}", flush=True)
-        script, *rest = command.split()
-        if flags.data and script in ("train_mnist.py", "train_reference.py"):
-            rest += ["--data", str(Path(flags.data).resolve())]
-        result = subprocess.run(
-            [sys.executable, REPOSITORY / "scripts" / script, *rest], cwd=REPOSITORY
-        )
-        if result.returncode:
+    for index, (_, command) in enumerate(STEPS):
+        left = sum(minutes[index:])
+        print(f"\n{index + 1}/{len(STEPS)}, {left:.0f} min left: {command}", flush=True)
+        script, *arguments = command.split()
+        program = [sys.executable, str(REPOSITORY / "scripts" / script), *arguments]
+        status = subprocess.run(program, cwd=REPOSITORY, env=environment).returncode
+        if status:
             raise UserError(
-                f"{script} ended with status {result.returncode}: mend what it says above, and "
-                "start again."
+                f"{script} failed with status {status}: fix what it reports above, and start again."
             )
     print(f"\nall done in {(time.monotonic() - started) / 60:.1f} minutes")
 

@@ -1,64 +1,72 @@
-"""Train every recipe over several seeds, and set the accuracies beside the published ones.
+"""Train every recipe with several seeds, and compare the accuracies with the published ones.
 
-Finished runs are kept in the CSV file and are not run again; one that was interrupted goes on where
-it was. Every run is `train_mnist.py` in a process of its own, in runs/results.
+Finished runs are kept in a CSV file and are not repeated; an interrupted one is resumed. Each run
+is a process of train_mnist.py, with its folder in runs/results.
 """
 
+import argparse
 import json
+import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-REPOSITORY = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(REPOSITORY))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from tf_lstm.command_line import FlagParser, number, run_script
-from tf_lstm.errors import Interrupted, UserError
 from tf_lstm.recipes import RECIPES
+from tf_lstm.settings import Recipe
+from tf_lstm.terminal.errors import Interrupted, UserError
+from tf_lstm.terminal.exit import run_script
+from tf_lstm.terminal.files import write_markdown
+from tf_lstm.terminal.flags import REPOSITORY, FlagParser, number
+from tf_lstm.terminal.startup import import_tensorflow
 
-LONG_RECIPES = ("steps-784",)  # long runs, made only when they are named
+if TYPE_CHECKING:  # importing these at run time would import TensorFlow before the flags are parsed
+    from tf_lstm.data.dataset import Dataset
+    from tf_lstm.runs.results import Result
+    from tf_lstm.runs.run import Run
+
+LONG_RECIPES = ("steps-784",)  # takes hours: trained only if named
 
 
-def parse_flags():
+def parse_flags() -> argparse.Namespace:
+    """Parse the command line."""
     parser = FlagParser(__doc__)
     flag = parser.flag
-
-    flag(
-        "--recipe",
-        f"all but {', '.join(LONG_RECIPES)}",
-        f"a recipe to run, may be repeated: {', '.join(RECIPES)}",
-        action="append",
-        choices=RECIPES,
-        metavar="NAME",
-    )
-    flag("--seeds", 3, "how many runs of each", type=number(int, 1, 1000), default=3, metavar="N")
-    flag("--seed", 0, "the first seed", type=number(int, 0, 10**6), default=0, metavar="N")
-    flag("--data", "as in train_mnist.py", "what to train on", metavar="PATH")
-    flag(
-        "--output",
-        "figures/results.csv",
-        "CSV file of all finished runs; a table (.md) and a figure (.png) are written beside it",
-        type=Path,
-        default=REPOSITORY / "figures" / "results.csv",
-        metavar="FILE",
-    )
+    flag("--recipe", f"a recipe to train, may be repeated: {', '.join(RECIPES)}",
+         shown=f"all but {', '.join(LONG_RECIPES)}", action="append", choices=RECIPES,
+         metavar="NAME")  # fmt: skip
+    flag("--seeds", "number of runs of each recipe", 3, type=number(int, 1, 1000))
+    flag("--seed", "the first seed", 0, type=number(int, 0, 10**6))
+    parser.add_data()
+    parser.add_output("figures/results.csv", ".csv", help="file of all finished runs, with a table "
+                      "(.md) and a figure (.png) beside it")  # fmt: skip
     return parser.parse_args()
 
 
-def train_in_a_process(recipe, seed, data, dataset):
-    """Train a recipe, or go on with its interrupted training; return the finished `Run`.
+def train_in_a_process(recipe: Recipe, seed: int, dataset: "Dataset") -> "Run":
+    """Train a recipe, or resume its interrupted training.
+
+    Returns:
+        The finished run.
 
     Raises:
-        Interrupted: the training was; it can be gone on with.
-        UserError: it failed, and has said why.
+        Interrupted: the training was interrupted; it can be resumed.
+        UserError: the training failed and printed why, or its folder holds another run.
     """
-    from tf_lstm.results import settings_checksum
-    from tf_lstm.runs import RUNS, open_run
+    from tf_lstm.runs.locate import RUNS, open_run
+    from tf_lstm.runs.results import settings_text
 
-    folder = RUNS / "results" / f"{recipe.name}-{settings_checksum(recipe)}-{seed}"
+    folder = RUNS / "results" / f"{recipe.name}-{seed}"
     if (folder / "settings.json").exists():
         run = open_run(folder)
+        if settings_text(run.recipe) != settings_text(recipe):
+            raise UserError(
+                f"{folder} was trained with other settings of {recipe.name}: move it away."
+            )
         if run.settings["data"]["checksum"] != dataset.checksum:
             raise UserError(f"{folder} was trained on other data: move it away.")
         if run.is_finished:
@@ -66,67 +74,63 @@ def train_in_a_process(recipe, seed, data, dataset):
         flags = ["--resume", folder]
     else:
         flags = ["--recipe", recipe.name, "--seed", seed, "--run", folder, "--engine", "folded"]
-    if data:
-        flags += ["--data", data]
-    command = [sys.executable, REPOSITORY / "scripts" / "train_mnist.py", *flags]
-    # Ctrl-C reaches the training as well, which saves itself and says how to go on.
+    script = REPOSITORY / "scripts" / "train_mnist.py"
+    command = [sys.executable, script, *flags, "--data", dataset.source]
+    # Ctrl-C reaches the training as well, which saves its state and prints how to resume.
     process = subprocess.Popen(list(map(str, command)))
     try:
         status = process.wait()
     except KeyboardInterrupt:
         status = process.wait()
     if status > 128 or status < 0:
-        raise Interrupted("Stopped; the same command goes on from here.", abs(status) % 128)
+        raise Interrupted("Stopped; the same command continues from here.", abs(status) % 128)
     if status:
         raise UserError(f"The training in {folder} failed: see above.")
     return open_run(folder)
 
 
-def result_of(run, recipe):
+def result_of(run: "Run") -> "Result":
     """The `Result` of a finished run."""
-    from tf_lstm.results import Result, settings_checksum
+    from tf_lstm.runs.results import Result, settings_text
 
     test = json.loads((run.folder / "test_result.json").read_text(encoding="utf-8"))
     history = run.read_history()
+    # The tested weights are those with the largest one; nan stays nan.
+    validation_accuracy = max(metrics.validation_accuracy for metrics in history)
     return Result(
-        recipe=recipe.name,
-        settings=settings_checksum(recipe),
+        recipe=run.recipe.name,
         seed=run.settings["seed"],
         data=run.settings["data"]["name"],
-        # Of weights that were chosen by it, so the largest; nan stays nan.
-        validation_accuracy=round(max(row["validation_accuracy"] for row in history), 6),
+        validation_accuracy=round(validation_accuracy, 6),
         test_accuracy=round(test["accuracy"], 6),
         test_loss=round(test["loss"], 6),
-        seconds=round(sum(row["seconds"] for row in history), 1),
+        seconds=round(sum(metrics.seconds for metrics in history), 1),
+        settings=settings_text(run.recipe),
     )
 
 
-def describe_time_left(results, left):
-    """How long the runs of `left` recipes should take, by what is known of them; "" if nothing."""
-    from tf_lstm.results import current
+def describe_time_left(results: "Sequence[Result]", recipes: Sequence[Recipe]) -> str:
+    """The expected time for one run of each recipe; "" if a recipe has no results yet."""
+    from tf_lstm.runs.results import current_results
 
     seconds = 0.0
-    for recipe in left:
-        known = current(results, recipe)
-        if not known:
+    for recipe in recipes:
+        finished = current_results(results, recipe)
+        if not finished:
             return ""
-        seconds += sum(result.seconds for result in known) / len(known)
+        seconds += statistics.mean(result.seconds for result in finished)
     return f", about {seconds / 60:.0f} min left"
 
 
-def main():
+def main() -> None:
     flags = parse_flags()
-    chosen = flags.recipe or [name for name in RECIPES if name not in LONG_RECIPES]
-    recipes = [RECIPES[name] for name in dict.fromkeys(chosen)]
-
-    from tf_lstm.startup import import_tensorflow
-
+    names = flags.recipe or [name for name in RECIPES if name not in LONG_RECIPES]
+    recipes = [RECIPES[name] for name in dict.fromkeys(names)]
     import_tensorflow()
-    from tf_lstm.data import load_dataset
-    from tf_lstm.figures import save_figure
-    from tf_lstm.files import write_whole
-    from tf_lstm.results import current, read_results, results_table, write_results
-    from tf_lstm.results_figure import results_figure
+    from tf_lstm.data.dataset import load_dataset
+    from tf_lstm.plots.results import results_figure
+    from tf_lstm.plots.style import save_figure
+    from tf_lstm.runs.results import current_results, read_results, results_table, write_results
 
     results = read_results(flags.output)
     dataset = load_dataset(flags.data)
@@ -135,25 +139,22 @@ def main():
             f"{flags.output} holds results on {', '.join(sorted(other))}, and this is "
             f"{dataset.name}: name another --output."
         )
-    # Seed by seed, so that an unfinished comparison has something of every recipe.
-    wanted = [
+    # Seed by seed, so that an unfinished comparison has results of every recipe.
+    missing = [
         (recipe, seed)
         for seed in range(flags.seed, flags.seed + flags.seeds)
         for recipe in recipes
-        if seed not in [result.seed for result in current(results, recipe)]
+        if seed not in [result.seed for result in current_results(results, recipe)]
     ]
-    for count, (recipe, seed) in enumerate(wanted):
-        left = describe_time_left(results, [recipe for recipe, _ in wanted[count:]])
-        print(f"\n{recipe.name}, seed {seed}: run {count + 1} of {len(wanted)}{left}", flush=True)
+    for index, (recipe, seed) in enumerate(missing):
+        left = describe_time_left(results, [recipe for recipe, _ in missing[index:]])
+        print(f"\n{recipe.name}, seed {seed}: run {index + 1} of {len(missing)}{left}", flush=True)
         started = time.monotonic()
-        run = train_in_a_process(recipe, seed, flags.data, dataset)
-        results.append(result_of(run, recipe))
+        results.append(result_of(train_in_a_process(recipe, seed, dataset)))
         write_results(results, flags.output)
-        print(f"{recipe.name}, seed {seed}: done in {time.monotonic() - started:.0f} s")
-    if not any(current(results, recipe) for recipe in RECIPES.values()):
-        raise UserError(f"{flags.output} holds no results of these recipes.")
+        print(f"{recipe.name}, seed {seed}: finished in {time.monotonic() - started:.0f} s")
     table = results_table(results)
-    write_whole(flags.output.with_suffix(".md"), table)
+    write_markdown(flags.output.with_suffix(".md"), table)
     save_figure(results_figure(results), flags.output.with_suffix(".png"))
     print(f"\n{table}")
 

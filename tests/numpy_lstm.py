@@ -8,7 +8,7 @@ def sigmoid(x):
 
 
 def lstm(inputs, kernel, recurrent_kernel, bias):
-    """All hidden states (batch, time steps, units) from a zero state; gates i f c o."""
+    """All hidden states (batch, time steps, units) from the zero state, and the last cell state."""
     batch, time_steps, _ = inputs.shape
     units = recurrent_kernel.shape[0]
     hidden = np.zeros((batch, units))
@@ -20,14 +20,14 @@ def lstm(inputs, kernel, recurrent_kernel, bias):
         cell_state = sigmoid(f) * cell_state + sigmoid(i) * np.tanh(g)
         hidden = sigmoid(o) * np.tanh(cell_state)
         hidden_states[:, t] = hidden
-    return hidden_states
+    return hidden_states, cell_state
 
 
 def logits_after_every_row(rows, values):
     """The whole network; `values` are its variables by name, as arrays."""
     projected = rows @ values["weights['in']"] + values["biases['in']"]
-    cell = (values[f"layers[0][0].{part}"] for part in ("kernel", "recurrent_kernel", "bias"))
-    hidden = lstm(projected, *cell)
+    cell = (values[f"layers[0].{name}"] for name in ("kernel", "recurrent_kernel", "bias"))
+    hidden, _ = lstm(projected, *cell)
     return hidden @ values["weights['out']"] + values["biases['out']"]
 
 

@@ -1,30 +1,31 @@
-"""The alphabet: what goes in, where state goes, what is learned, and the script that shows it."""
+"""The alphabet: its samples, the flow of the state, what is learned, and the script."""
 
-import dataclasses
 import os
 import re
-import runpy
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_lstm import alphabet
-from tf_lstm.alphabet import ALPHABET, FRAMINGS, encode, make_samples
-from tf_lstm.alphabet_figure import alphabet_figure
-from tf_lstm.alphabet_training import LetterClassifier, LetterTrainer, MaskingCell, learn
-from tf_lstm.recurrent import unroll, zero_state
+from tf_lstm.alphabet import framings
+from tf_lstm.alphabet.figure import alphabet_figure
+from tf_lstm.alphabet.framings import ALPHABET, FRAMINGS, encode, make_samples
+from tf_lstm.alphabet.model import LetterClassifier, MaskedLayer
+from tf_lstm.alphabet.report import explain_within_batch
+from tf_lstm.alphabet.training import LetterTrainer, train_framing
+from tf_lstm.lstm import LSTMState
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 BY_TITLE = {framing.title: framing for framing in FRAMINGS}
 
 
 def numbers(inputs):
-    """Inputs with letters as their numbers in the alphabet again."""
+    """The indices of the letters in encoded inputs."""
     return np.round(26 * inputs, 4)
 
 
@@ -38,7 +39,7 @@ def test_one_letter_is_a_sample_of_one_time_step_and_one_feature(title):
 
 
 def test_three_letters_are_features_in_one_framing_and_time_steps_in_another():
-    window, time_steps = make_samples(alphabet.WINDOW), make_samples(alphabet.TIME_STEPS)
+    window, time_steps = make_samples(framings.WINDOW), make_samples(framings.TIME_STEPS)
     assert window.inputs.shape == (23, 1, 3) and time_steps.inputs.shape == (23, 3, 1)
     expected = [[first, first + 1, first + 2] for first in range(23)]
     np.testing.assert_array_equal(numbers(window.inputs)[:, 0, :], expected)
@@ -49,10 +50,10 @@ def test_three_letters_are_features_in_one_framing_and_time_steps_in_another():
 
 
 @pytest.mark.parametrize("title, padding", [("", 0), (", masked", -26)])
-def test_random_strings_are_the_published_ones_padded_on_the_left(title, padding):
+def test_sampled_strings_are_the_published_ones_padded_on_the_left(title, padding):
     samples = make_samples(BY_TITLE[f"variable-length{title}"])
     assert samples.inputs.shape == (1000, 5, 1)
-    # The original prints these first.
+    # The first strings printed in the article.
     assert " ".join(samples.strings[:9]) == "PQRST W O OPQ IJKLM QRSTU ABCD X GHIJ"
     np.testing.assert_array_equal(numbers(samples.inputs)[1, :, 0], [padding] * 4 + [22])
     np.testing.assert_array_equal(numbers(samples.inputs)[3, :, 0], [padding] * 2 + [14, 15, 16])
@@ -63,54 +64,56 @@ def test_random_strings_are_the_published_ones_padded_on_the_left(title, padding
 
 @pytest.fixture(scope="module")
 def stateful_model():
-    return LetterClassifier(alphabet.STATEFUL, seed=3)
+    return LetterClassifier(framings.STATEFUL, seed=3)
 
 
 def test_a_string_read_in_two_calls_equals_one_call(stateful_model):
-    letters = encode(list("ABCDEFG"), alphabet.STATEFUL).reshape(1, 7, 1)
-    whole = stateful_model(letters, *zero_state(1, 50))
-    _, *state = stateful_model(letters[:, :4], *zero_state(1, 50))
-    for one, two in zip(whole, stateful_model(letters[:, 4:], *state), strict=True):
+    letters = encode(list("ABCDEFG"), framings.STATEFUL).reshape(1, 7, 1)
+    zeros = stateful_model.layer.zero_state(1)
+    logits, state = stateful_model(letters, zeros)
+    _, state_between = stateful_model(letters[:, :4], zeros)
+    logits_in_two, state_in_two = stateful_model(letters[:, 4:], state_between)
+    for one, two in zip((logits, *state), (logits_in_two, *state_in_two), strict=True):
         np.testing.assert_allclose(one, two, rtol=1e-5, atol=1e-6)
-    forgotten = stateful_model(letters[:, 4:], *zero_state(1, 50))
-    assert not np.allclose(whole[0], forgotten[0], rtol=1e-3)
+    without_state, _ = stateful_model(letters[:, 4:], zeros)
+    assert not np.allclose(logits, without_state, rtol=1e-3)
 
 
-def test_a_stateful_prediction_carries_the_state_and_begins_again_with_zeros(stateful_model):
-    letters = make_samples(alphabet.STATEFUL).inputs
+def test_a_stateful_prediction_keeps_the_state_and_starts_from_zeros_again(stateful_model):
+    letters = make_samples(framings.STATEFUL).inputs
     as_one_string = letters.reshape(1, 25, 1)
-    hidden_states, _, _ = unroll(stateful_model.cell, as_one_string, *zero_state(1, 50))
-    logits = hidden_states[0] @ stateful_model.weights["out"] + stateful_model.biases["out"]
+    outputs, _ = stateful_model.layer(as_one_string)
+    logits = outputs[0] @ stateful_model.weights["out"] + stateful_model.biases["out"]
     for _ in range(2):
         np.testing.assert_array_equal(stateful_model.predict(letters), np.argmax(logits, axis=1))
 
 
-def test_recital_reads_its_own_predictions(stateful_model):
-    string = stateful_model.recite("K", 6)
+def test_generated_letters_are_predicted_from_the_letters_before_them(stateful_model):
+    string = stateful_model.generate("K", 6)
     assert string[0] == "K" and len(string) == 7
-    letters = encode(list(string[:-1]), alphabet.STATEFUL)
-    said = "".join(ALPHABET[letter] for letter in stateful_model.predict(letters))
-    assert said == string[1:]
+    letters = encode(list(string[:-1]), framings.STATEFUL)
+    predicted = "".join(ALPHABET[letter] for letter in stateful_model.predict(letters))
+    assert predicted == string[1:]
 
 
 def variables(model):
-    return [variable.numpy() for variable in model.variables_to_train]
+    return [variable.numpy() for variable in model.variables_by_name.values()]
 
 
-def test_compiled_epochs_equal_steps_by_hand_with_a_reset_before_each_pass():
-    framing = dataclasses.replace(alphabet.STATEFUL, units=6)
+def test_compiled_epochs_equal_single_steps_with_a_zero_state_before_each_epoch():
+    framing = replace(framings.STATEFUL, units=6)
     samples = make_samples(framing)
-    compiled, by_hand = (LetterTrainer(framing, samples, seed) for seed in (0, 1))
-    two_passes = tf.constant([range(25)] * 2, tf.int32)
-    compiled.train_epochs(two_passes)
+    compiled, by_steps = (LetterTrainer(framing, samples, seed) for seed in (0, 1))
+    two_epochs = tf.constant([range(25)] * 2, tf.int32)
+    compiled.train_epochs(two_epochs)
     compiled.restart(seed=1)
-    compiled.train_epochs(two_passes)
-    step = tf.function(by_hand.train_step)
+    compiled.train_epochs(two_epochs)
+    step = tf.function(by_steps.train_step)
     for _ in range(2):
-        state = zero_state(1, 6)
+        state = by_steps.model.layer.zero_state(1)
         for letter in range(25):
-            state = step(tf.constant([letter]), *state)
-    for one, other in zip(variables(compiled.model), variables(by_hand.model), strict=True):
+            state = step(tf.constant([letter]), state)
+    for one, other in zip(variables(compiled.model), variables(by_steps.model), strict=True):
         np.testing.assert_allclose(one, other, atol=2e-5)
 
 
@@ -119,10 +122,12 @@ def test_masked_time_steps_leave_the_state_as_it_was():
         hidden, cell_state = states
         return hidden + 1, [hidden + 1, cell_state + inputs]
 
-    # Batch 2, time steps 3; padding may stand anywhere, and is looked for in each row by itself.
+    layer = MaskedLayer(1, 1, "glorot", iter([0, 1]), tf.float32, padding=-1.0)
+    layer.cell = counting_cell
+    # Batch 2, time steps 3. Padding may be anywhere; every row of the batch has its own mask.
     inputs = tf.constant([[[-1.0], [3.0], [-1.0]], [[5.0], [0.0], [7.0]]])
-    state = tf.constant([[10.0], [20.0]]), tf.constant([[30.0], [40.0]])
-    outputs, hidden, cell_state = unroll(MaskingCell(counting_cell, -1.0), inputs, *state)
+    state = LSTMState(tf.constant([[10.0], [20.0]]), tf.constant([[30.0], [40.0]]))
+    outputs, (hidden, cell_state) = layer(inputs, state)
     np.testing.assert_array_equal(outputs[:, :, 0], [[10, 11, 11], [21, 22, 23]])
     np.testing.assert_array_equal(hidden[:, 0], [11, 23])
     np.testing.assert_array_equal(cell_state[:, 0], [33, 52])
@@ -131,20 +136,20 @@ def test_masked_time_steps_leave_the_state_as_it_was():
 @pytest.mark.parametrize(
     "title, same", [("variable-length, masked", True), ("variable-length", False)]
 )
-def test_padding_changes_the_answer_unless_it_is_masked(title, same):
+def test_padding_changes_the_logits_unless_it_is_masked(title, same):
     framing = BY_TITLE[title]
     model = LetterClassifier(framing)
-    # Without a bias, an input of zeros does not move an LSTM from its zero state, trained or not.
-    model.cell.bias.assign_add(tf.fill((4 * framing.units,), 0.1))
+    # Without a bias, inputs of zero leave an LSTM in its zero state.
+    model.layer.cell.bias.assign_add(tf.fill((4 * framing.units,), 0.1))
     padded = encode(["KL"], framing)
     with_padding, without = (
-        model(inputs, *zero_state(1, framing.units))[0] for inputs in (padded, padded[:, 3:])
+        model(inputs, model.layer.zero_state(1))[0] for inputs in (padded, padded[:, 3:])
     )
     assert np.array_equal(with_padding, without) == same
 
 
-# A network that knows nothing names 1 letter in 25.
-BARS = {
+# Epochs, and the accuracy to reach. An untrained network predicts 1 letter in 25 correctly.
+THRESHOLDS = {
     "one-letter": (500, 0.7),
     "window": (500, 0.7),
     "time-steps": (300, 0.85),
@@ -158,44 +163,44 @@ BARS = {
 
 
 @pytest.fixture(scope="module")
-def lessons():
-    """Every framing, learned for some epochs, by its title."""
+def results():
+    """The result of training each framing for some epochs, by its title."""
     return {
-        title: learn(dataclasses.replace(BY_TITLE[title], epochs=epochs), [0], lambda text: None)
-        for title, (epochs, _) in BARS.items()
+        title: train_framing(replace(BY_TITLE[title], epochs=epochs), [0], lambda text: None)
+        for title, (epochs, _) in THRESHOLDS.items()
     }
 
 
 @pytest.mark.parametrize("title", BY_TITLE)
-def test_every_framing_learns(title, lessons):
-    lesson = lessons[title]
-    epochs, bar = BARS[title]
-    assert lesson.epochs[0] == 0 and lesson.epochs[-1] == epochs
-    assert lesson.accuracy.shape == (1, len(lesson.epochs))
-    assert lesson.accuracy[0, 0] < 0.2 and lesson.accuracy[0, -1] >= bar
+def test_every_framing_learns(title, results):
+    result = results[title]
+    epochs, threshold = THRESHOLDS[title]
+    assert result.epochs[0] == 0 and result.epochs[-1] == epochs
+    assert result.accuracy.shape == (1, len(result.epochs))
+    assert result.accuracy[0, 0] < 0.2 and result.accuracy[0, -1] >= threshold
 
 
-def test_rows_of_a_batch_are_independent_whatever_their_order(lessons):
-    in_order, shuffled = (lessons[f"within-batch{rest}"].model for rest in ("", ", shuffled"))
-    letters = lessons["within-batch"].samples.inputs
-    together = in_order(letters, *zero_state(25, 16))[0]
-    alone = in_order(letters[10:11], *zero_state(1, 16))[0]
+def test_samples_of_a_batch_are_independent_in_any_order(results):
+    in_order, shuffled = (results[f"within-batch{rest}"].model for rest in ("", ", shuffled"))
+    letters = results["within-batch"].samples.inputs
+    together, _ = in_order(letters, in_order.layer.zero_state(25))
+    alone, _ = in_order(letters[10:11], in_order.layer.zero_state(1))
     np.testing.assert_allclose(together[10:11], alone, rtol=1e-4, atol=1e-4)
-    # After thousands of epochs the two differ by rounding only.
+    # Only rounding differs, over thousands of epochs.
     for one, other in zip(variables(in_order), variables(shuffled), strict=True):
         np.testing.assert_allclose(one, other, atol=1e-2)
 
 
 @pytest.fixture(scope="module")
 def run_script(tmp_path_factory):
-    """Run the script in a copy of the repository, so that the user's figures stay untouched."""
+    """Run the script in a copy of the repository, to leave the user's figures alone."""
     copy = tmp_path_factory.mktemp("clone") / "repository"
     for folder in ("tf_lstm", "scripts"):
         shutil.copytree(REPOSITORY / folder, copy / folder)
 
     def run(*flags, **environment):
         command = [sys.executable, copy / "scripts" / "learn_alphabet.py", *flags]
-        # TensorFlow, once imported here, has left its own log level in the environment.
+        # Importing TensorFlow in this process has set its log level in the environment.
         inherited = {key: os.environ[key] for key in os.environ if key != "TF_CPP_MIN_LOG_LEVEL"}
         return copy, subprocess.run(
             list(map(str, command)), env=inherited | environment, capture_output=True, text=True
@@ -204,34 +209,36 @@ def run_script(tmp_path_factory):
     return run
 
 
-def test_the_script_shows_what_goes_in_and_what_is_learned(run_script):
+def test_the_script_shows_the_inputs_and_the_predictions(run_script):
     folder, result = run_script("--framing", "stateful", "--epochs", 3, "--seeds", 2)
     assert (result.returncode, result.stderr) == (0, "")
     assert "(25, 1, 1) = (samples, time steps, features)" in result.stdout
     assert re.search(r"accuracy +\d+\.\d\d ± \d+\.\d\d %   published 100\.00 %", result.stdout)
     marked = re.findall(r"([A-Y]) -> ([A-Z])(✗?)", result.stdout)
     assert "".join(letter for letter, _, _ in marked) == ALPHABET[:-1]
-    for letter, said, mark in marked:
-        assert (ALPHABET[ALPHABET.index(letter) + 1] == said) == (not mark)
+    for letter, predicted, mark in marked:
+        assert (ALPHABET[ALPHABET.index(letter) + 1] == predicted) == (not mark)
     assert re.search(r"from A +A[A-Z]{25},", result.stdout)
     assert re.search(r"from K +K[A-Z]{5},", result.stdout)
     assert not re.search(r"[\r\b\x1b]", result.stdout)
     assert (folder / "figures" / "alphabet.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_the_explanation_and_the_figure_tell_what_was_measured(lessons):
-    script = runpy.run_path(str(REPOSITORY / "scripts" / "learn_alphabet.py"))
-    three = [lesson for lesson in lessons.values() if lesson.framing.name == "within-batch"]
-    explanation = script["explain_within_batch"](*three)
-    for lesson, point in ((three[0], 5), (three[0], -1), (three[2], -1)):
-        assert f"{100 * lesson.accuracy[0, point]:.2f} %" in explanation
-    figure = alphabet_figure(list(lessons.values()), "the command")
+def test_the_explanation_and_the_figure_show_the_measured_accuracy(results):
+    three = [result for result in results.values() if result.framing.name == "within-batch"]
+    explanation = explain_within_batch(*three)
+    for result, point in ((three[0], 5), (three[0], -1), (three[2], -1)):
+        assert f"{100 * result.accuracy[0, point]:.2f} %" in explanation
+    figure = alphabet_figure(list(results.values()), "the command")
     assert [axes.get_label() for axes in figure.axes] == [
-        f"{name} {part}" for name in alphabet.NAMES for part in ("samples", "accuracy")
+        f"{name} {part}" for name in framings.NAMES for part in ("samples", "accuracy")
     ]
+    note = " ".join(text.get_text() for text in figure.axes[6].texts)
+    for point in (5, -1):
+        assert f"{100 * three[0].accuracy[0, point]:.0f} % after" in note
     curves = figure.axes[7].get_lines()
-    for lesson, curve in zip(three, curves, strict=False):
-        np.testing.assert_allclose(curve.get_ydata(), 100 * lesson.accuracy[0])
+    for result, curve in zip(three, curves, strict=False):
+        np.testing.assert_allclose(curve.get_ydata(), 100 * result.accuracy[0])
 
 
 @pytest.fixture
@@ -240,19 +247,21 @@ def no_tensorflow(tmp_path):
     return {"PYTHONPATH": str(tmp_path)}
 
 
-def test_help_comes_without_tensorflow(run_script, no_tensorflow):
+def test_help_does_not_import_tensorflow(run_script, no_tensorflow):
     _, result = run_script("--help", **no_tensorflow)
     assert (result.returncode, result.stderr) == (0, "")
     flags = re.findall(r"^  (--[a-z]+)", result.stdout, re.M)
     assert "--seeds" in flags and result.stdout.count("(default:") == len(flags)
-    assert all(name in result.stdout for name in alphabet.NAMES)
+    assert all(name in result.stdout for name in framings.NAMES)
 
 
 @pytest.mark.parametrize(
     "flag, value",
     [("--framing", "words"), ("--epochs", "0"), ("--seeds", "none"), ("--output", "figure.doc")],
 )
-def test_wrong_flags_are_refused_without_tensorflow(flag, value, run_script, no_tensorflow):
+def test_wrong_flags_are_rejected_before_tensorflow_is_imported(
+    flag, value, run_script, no_tensorflow
+):
     _, result = run_script(flag, value, **no_tensorflow)
     assert result.returncode == 2 and result.stdout == ""
     assert flag in result.stderr.splitlines()[-1]

@@ -12,9 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tf_lstm import data, download
-from tf_lstm.data import ARRAYS, load_dataset
-from tf_lstm.errors import UserError
+from tf_lstm.data import dataset as dataset_module
+from tf_lstm.data import download
+from tf_lstm.data.dataset import load_dataset
+from tf_lstm.data.files import ARRAYS
+from tf_lstm.data.synthetic import render_digits
+from tf_lstm.terminal.errors import UserError
 
 IDX_NAMES = (
     "train-images-idx3-ubyte",
@@ -54,7 +57,7 @@ def write_npz(path, arrays, **changes):
 
 
 def assert_refused(path, *words):
-    """load_dataset refuses path in one sentence with these words, and leaves its files alone."""
+    """`load_dataset` refuses the path in one sentence with these words and changes no file."""
     files = {file: file.read_bytes() for file in (path, *path.glob("*")) if file.is_file()}
     with pytest.raises(UserError) as caught:
         load_dataset(path)
@@ -150,15 +153,16 @@ def test_real_mnist():
     assert dataset.test.labels[:5].tolist() == [7, 2, 1, 0, 4]
 
 
-def draw_fewer(monkeypatch):
-    draw_digits = data.draw_digits
-    monkeypatch.setattr(data, "draw_digits", lambda count, seed: draw_digits(count // 100, seed))
+def render_fewer(monkeypatch):
+    monkeypatch.setattr(
+        dataset_module, "render_digits", lambda count, seed: render_digits(count // 100, seed)
+    )
 
 
-def test_drawn_digits(monkeypatch):
-    draw_fewer(monkeypatch)
-    dataset = load_dataset("drawn")
-    assert dataset.name == "drawn digits (not MNIST)" and dataset.source == "drawn"
+def test_synthetic_digits(monkeypatch):
+    render_fewer(monkeypatch)
+    dataset = load_dataset("synthetic")
+    assert dataset.name == "synthetic digits (not MNIST)" and dataset.source == "synthetic"
     assert [len(split.images) for split in (dataset.train, dataset.validation, dataset.test)] == [
         550,
         50,
@@ -186,7 +190,7 @@ def test_folder_lacks_a_file(tmp_path, name):
     assert_refused(tmp_path, "lacks", name)
 
 
-def test_folder_in_the_place_of_a_file(tmp_path):
+def test_folder_instead_of_a_file(tmp_path):
     write_idx(tmp_path, make_arrays())
     (tmp_path / IDX_NAMES[1]).unlink()
     (tmp_path / IDX_NAMES[1]).mkdir()
@@ -248,7 +252,7 @@ BAD_GZIP = {
 def test_bad_gzip(tmp_path, content):
     write_idx(tmp_path, make_arrays(), ending=".gz")
     (tmp_path / f"{IDX_NAMES[0]}.gz").write_bytes(content)
-    assert_refused(tmp_path, f"{IDX_NAMES[0]}.gz is no intact gzip file")
+    assert_refused(tmp_path, f"{IDX_NAMES[0]}.gz is a damaged gzip file")
 
 
 def test_gzip_bomb_is_not_unpacked(tmp_path, monkeypatch):
@@ -258,11 +262,11 @@ def test_gzip_bomb_is_not_unpacked(tmp_path, monkeypatch):
     sizes = []
     read = gzip.GzipFile.read
 
-    def note_and_read(self, size):
+    def record_and_read(self, size):
         sizes.append(size)
         return read(self, size)
 
-    monkeypatch.setattr(gzip.GzipFile, "read", note_and_read)
+    monkeypatch.setattr(gzip.GzipFile, "read", record_and_read)
     assert_refused(tmp_path, "longer")
     assert max(sizes) == IMAGES.size + 1
 
@@ -304,7 +308,7 @@ def test_npz_lacks_an_array(tmp_path):
     assert_refused(tmp_path / "mine.npz", "lacks the array x_test")
 
 
-def test_npz_that_promises_too_much(tmp_path):
+def test_npz_whose_header_claims_too_many_images(tmp_path):
     header = {"descr": "|u1", "fortran_order": False, "shape": (10**12, 28, 28)}
     path = tmp_path / "mine.npz"
     with zipfile.ZipFile(path, "w") as archive, archive.open("x_train.npy", "w") as file:
@@ -313,7 +317,7 @@ def test_npz_that_promises_too_much(tmp_path):
 
 
 @pytest.mark.parametrize("damage", ["empty", "text", "pickle", "truncated", "flipped"])
-def test_file_is_no_intact_npz(tmp_path, damage):
+def test_file_is_damaged_or_not_an_npz(tmp_path, damage):
     path = write_npz(tmp_path / "mine.npz", make_arrays())
     content = path.read_bytes()
     path.write_bytes(
@@ -325,17 +329,17 @@ def test_file_is_no_intact_npz(tmp_path, damage):
             "flipped": content[:1000] + bytes([content[1000] ^ 255]) + content[1001:],
         }[damage]
     )
-    assert_refused(path, "no intact .npz file")
+    assert_refused(path, "damaged or not an .npz file")
 
 
-# Downloads, from servers on this machine.
+# Downloads from servers on this machine.
 
 
 @pytest.fixture
 def serve(tmp_path, monkeypatch):
-    """A function that starts a server of the four IDX files and mnist.npz: its address.
+    """A function that starts a server of the four IDX files and mnist.npz and returns its address.
 
-    The cache is an empty folder, tmp_path / 'keras'.
+    The cache is an empty folder, `tmp_path / "keras"`.
     """
     monkeypatch.delenv("MNIST_DIR", raising=False)
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
@@ -378,7 +382,7 @@ def cached_files(tmp_path):
     return {file.name for file in (tmp_path / "keras").rglob("*") if file.is_file()}
 
 
-NOWHERE = "http://localhost:1/"  # a port where nothing listens
+NOWHERE = "http://localhost:1/"  # no server listens on this port
 IDX_FILES = {f"{name}.gz" for name in IDX_NAMES}
 
 
@@ -418,7 +422,7 @@ def test_second_source_when_the_first_sends_another_file(tmp_path, monkeypatch, 
     assert cached_files(tmp_path) == IDX_FILES
 
 
-def test_mnist_is_never_replaced_by_drawn_digits_unasked(tmp_path, monkeypatch, serve):
+def test_requested_mnist_is_never_replaced_by_synthetic_digits(tmp_path, monkeypatch, serve):
     address = serve()
     set_downloads(monkeypatch, tmp_path / "served", address, NOWHERE, npz_sha256="0" * 64)
     with pytest.raises(UserError, match=r"wrong SHA-256.*set MNIST_DIR"):
@@ -426,13 +430,15 @@ def test_mnist_is_never_replaced_by_drawn_digits_unasked(tmp_path, monkeypatch, 
     assert cached_files(tmp_path) == set()
 
 
-def test_drawn_digits_stand_in_and_say_so(tmp_path, monkeypatch, serve, capsys):
+def test_synthetic_digits_replace_an_unreachable_mnist_with_a_note(
+    tmp_path, monkeypatch, serve, capsys
+):
     set_downloads(monkeypatch, tmp_path / "served", NOWHERE, NOWHERE)
-    draw_fewer(monkeypatch)
-    assert load_dataset().name == "drawn digits (not MNIST)"
+    render_fewer(monkeypatch)
+    assert load_dataset().name == "synthetic digits (not MNIST)"
     output = capsys.readouterr()
-    assert "digits drawn from fonts stand in" in output.err and output.err.count("\n") == 1
-    assert output.out == ""
+    assert "using synthetic digits rendered from fonts" in output.err
+    assert output.err.count("\n") == 1 and output.out == ""
 
 
 def test_silent_server_times_out(tmp_path, monkeypatch, serve):

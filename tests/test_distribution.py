@@ -8,40 +8,45 @@ import numpy as np
 import pytest
 from worker_processes import configs, finish, free_addresses, start
 
-from tf_lstm import distribution
-from tf_lstm.distribution import cluster_and_task, is_chief, meet_the_others
-from tf_lstm.drawn_digits import draw_digits
-from tf_lstm.errors import UserError
-from tf_lstm.runs import open_run
+from tf_lstm.data.synthetic import render_digits
+from tf_lstm.engines import cluster
+from tf_lstm.engines.cluster import cluster_and_task, is_chief, wait_for_workers
+from tf_lstm.runs.locate import open_run
+from tf_lstm.terminal.errors import UserError
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
-# Devices and workers are chosen once in a process, so these trainings are programs of their own.
-# Dropout and bent images: with two parts of a batch, whoever computes them, they are the same.
+# Devices and workers are chosen once in a process, so these trainings run in new processes. With
+# two parts of a batch, dropout and augmentation are the same whichever device computes a part.
 TRAIN_A_LITTLE = """
 import dataclasses, sys
 import numpy as np
 sys.path.insert(0, {repository!r})
-from tf_lstm.startup import import_tensorflow
+from tf_lstm.terminal.startup import import_tensorflow
 tf = import_tensorflow("cpu")
-from tf_lstm import distribution
-from tf_lstm.drawn_digits import draw_digits
-from tf_lstm.model import RowClassifier
+from tf_lstm.data.dataset import Dataset, Split
+from tf_lstm.data.synthetic import render_digits
+from tf_lstm.engines.build import build_model
+from tf_lstm.engines.distribution import new_strategy, new_trainer
 from tf_lstm.recipes import BEST
-from tf_lstm.trainer import Trainer
 
-strategy = distribution.new_strategy({name!r}, 2)
-recipe = dataclasses.replace(BEST, units=6, time_steps=7, batch_size=8, warmup_steps=0)
-images, labels = draw_digits(22, seed=5)
+strategy = new_strategy({name!r}, 2)
+recipe = dataclasses.replace(
+    BEST, units=6, time_steps=7, batch_size=8, warmup_steps=0, dropout=0.2, global_clipnorm=0.5
+)
+split = Split(*render_digits(22, seed=5))
+dataset = Dataset("digits (not MNIST)", "none", "none", split, split, split)
 with strategy.scope():
-    model = RowClassifier(recipe, seed=1)
+    model = build_model(recipe, seed=1)
     shards = 2 // strategy.num_replicas_in_sync
-    trainer = Trainer(model, recipe, images, labels, total_steps=20, shards=shards)
+    trainer = new_trainer(model, dataset, total_steps=20, seed=0, shards=shards)
 trainer.train_steps(np.arange(22, dtype=np.int32))  # 8, 8 and 6 images
+trainer.train_steps(np.arange(1, dtype=np.int32))  # one image: one of the parts is empty
 np.savez(
     {output!r},
     *map(np.array, map(tf.convert_to_tensor, model.variables_by_name.values())),
     metrics=trainer.epoch_metrics(),
+    step=trainer.step,
 )
 """
 
@@ -59,7 +64,7 @@ def on_one_device(tmp_path_factory):
 
 
 def assert_same(weights, expected):
-    assert weights.files == expected.files
+    assert weights.files == expected.files and weights["step"] == 4
     for name in expected.files:
         np.testing.assert_allclose(weights[name], expected[name], atol=1e-5, err_msg=name)
 
@@ -81,7 +86,7 @@ def test_two_workers_train_as_one_device_does(on_one_device, tmp_path):
 
 
 def train_flags(folder):
-    images, labels = draw_digits(90, seed=3)
+    images, labels = render_digits(90, seed=3)
     data = folder / "digits.npz"
     np.savez(data, x_train=images[:60], y_train=labels[:60], x_test=images, y_test=labels)
     script = REPOSITORY / "scripts" / "train_mnist.py"
@@ -99,7 +104,7 @@ def history_alone(tmp_path_factory):
 def assert_same_history(run, strategy, history_alone):
     assert (run.settings["strategy"], run.settings["replicas"]) == (strategy, 2)
     for row, expected in zip(run.read_history(), history_alone, strict=True):
-        assert row["train_loss"] == pytest.approx(expected["train_loss"], rel=1e-5)
+        assert row.train_loss == pytest.approx(expected.train_loss, rel=1e-5)
 
 
 def test_mirrored_replicas_make_the_same_run(history_alone, tmp_path):
@@ -118,16 +123,16 @@ def test_the_first_of_two_workers_writes_the_run(history_alone, tmp_path):
 
 def test_a_missing_worker_is_named(monkeypatch):
     first, second = free_addresses(2)
-    monkeypatch.setattr(distribution, "SECONDS_TO_WAIT", 1)
+    monkeypatch.setattr(cluster, "SECONDS_TO_WAIT", 1)
     with pytest.raises(UserError, match=f"No answer within 1 seconds from worker 1 at {second}"):
-        meet_the_others({"worker": [first, second]}, ("worker", 0))
+        wait_for_workers({"worker": [first, second]}, ("worker", 0))
 
 
 def test_a_port_in_use_is_named():
     with socket.create_server(("localhost", 0)) as taken:
         address = f"localhost:{taken.getsockname()[1]}"
-        with pytest.raises(UserError, match="Port .* of this worker cannot be used"):
-            meet_the_others({"worker": [address]}, ("worker", 0))
+        with pytest.raises(UserError, match=f"Address {address} of this worker cannot be used"):
+            wait_for_workers({"worker": [address]}, ("worker", 0))
 
 
 WORKERS = {"worker": ["localhost:1", "localhost:2"]}
@@ -147,7 +152,7 @@ WORKERS = {"worker": ["localhost:1", "localhost:2"]}
         json.dumps({"cluster": {"ps": ["here:1"]}, "task": {"type": "ps", "index": 0}}),
     ],
 )
-def test_a_wrong_tf_config_is_one_sentence(config, monkeypatch):
+def test_a_wrong_tf_config_is_refused_in_one_sentence(config, monkeypatch):
     monkeypatch.delenv("TF_CONFIG", raising=False)
     if config is not None:
         monkeypatch.setenv("TF_CONFIG", config)

@@ -7,10 +7,12 @@ import pytest
 import tensorflow as tf
 from numpy_lstm import logits_after_every_row, mean_cross_entropy
 
+from tf_lstm.lstm import LSTMLayer
 from tf_lstm.model import RowClassifier
 from tf_lstm.recipes import BASIC, DEFAULT
+from tf_lstm.train_step import Trainer
 
-BATCH, UNITS = 3, 5  # beside 28 time steps of 28 features, and 10 classes
+BATCH, UNITS = 3, 5  # and 28 time steps of 28 features, and 10 classes
 
 
 def new_model(recipe=DEFAULT, units=UNITS, **options):
@@ -22,6 +24,11 @@ def rows(random):
     return random.random((BATCH, 28, 28))
 
 
+@pytest.fixture
+def images(random):
+    return random.integers(0, 256, (7, 28, 28), np.uint8)
+
+
 def values(model):
     return {name: variable.numpy() for name, variable in model.variables_by_name.items()}
 
@@ -31,9 +38,9 @@ def test_variables_have_the_published_shapes_and_number():
     assert shapes == {
         "weights['in']": (28, 128),
         "biases['in']": (128,),
-        "layers[0][0].kernel": (128, 512),
-        "layers[0][0].recurrent_kernel": (128, 512),
-        "layers[0][0].bias": (512,),
+        "layers[0].kernel": (128, 512),
+        "layers[0].recurrent_kernel": (128, 512),
+        "layers[0].bias": (512,),
         "weights['out']": (128, 10),
         "biases['out']": (10,),
     }
@@ -45,7 +52,7 @@ def test_weights_and_biases_are_dictionaries_of_variables():
     for dictionary in (model.weights, model.biases):
         assert set(dictionary) == {"in", "out"}
         assert all(isinstance(variable, tf.Variable) for variable in dictionary.values())
-    assert isinstance(model.layers[0][0], tf.keras.layers.LSTMCell)
+    assert isinstance(model.layers[0].cell, tf.keras.layers.LSTMCell)
 
 
 def test_normal_initial_values_are_those_of_the_tutorial():
@@ -55,13 +62,13 @@ def test_normal_initial_values_are_those_of_the_tutorial():
     for name in ("biases['in']", "biases['out']"):
         np.testing.assert_array_equal(initial[name], np.float32(0.1))
     limit = np.sqrt(6 / (256 + 512))
-    assert 0.99 * limit < np.abs(initial["layers[0][0].kernel"]).max() <= limit
+    assert 0.99 * limit < np.abs(initial["layers[0].kernel"]).max() <= limit
 
 
 @pytest.mark.parametrize("recipe", [DEFAULT, BASIC])
-def test_forget_gates_begin_open(recipe):
+def test_forget_gates_start_open(recipe):
     forget_bias = np.repeat([0, 1, 0, 0], UNITS)
-    np.testing.assert_array_equal(values(new_model(recipe))["layers[0][0].bias"], forget_bias)
+    np.testing.assert_array_equal(values(new_model(recipe))["layers[0].bias"], forget_bias)
 
 
 def test_the_seed_decides_the_initial_values():
@@ -71,8 +78,8 @@ def test_the_seed_decides_the_initial_values():
     for name in (
         "weights['in']",
         "weights['out']",
-        "layers[0][0].kernel",
-        "layers[0][0].recurrent_kernel",
+        "layers[0].kernel",
+        "layers[0].recurrent_kernel",
     ):
         assert not np.allclose(first[name], other[name])
 
@@ -94,13 +101,19 @@ def test_logits_after_a_row_do_not_depend_on_the_rows_below(rows):
     assert not np.allclose(before[:, 11:], after[:, 11:])
 
 
-def test_any_number_of_images_can_be_read_and_each_on_its_own(random):
+def test_logits_of_an_image_do_not_depend_on_the_batch(images):
     model = new_model()
-    images = random.integers(0, 256, (7, 28, 28), np.uint8)
-    together = model.read_images(images)
+    together = model.row_logits(images)
     for count in (1, 2):
-        np.testing.assert_allclose(model.read_images(images[:count]), together[:count], atol=1e-6)
-    assert model.read_images.experimental_get_tracing_count() == 1
+        np.testing.assert_allclose(model.row_logits(images[:count]), together[:count], atol=1e-6)
+    assert model.row_logits.experimental_get_tracing_count() == 1
+
+
+def test_image_logits_are_those_after_the_last_row(images):
+    model = new_model()
+    assert model.image_logits(images).shape == (7, 10)
+    expected = model.row_logits(images)[:, -1]
+    np.testing.assert_allclose(model.image_logits(images), expected, atol=1e-6)
 
 
 def test_gradients_equal_finite_differences(rows):
@@ -118,12 +131,56 @@ def test_gradients_equal_finite_differences(rows):
     for name, gradient in zip(names, gradients, strict=True):
         gradient = tf.convert_to_tensor(gradient).numpy()
         where = np.unravel_index(np.abs(gradient).argmax(), gradient.shape)
-        losses_beside = []
+        losses_nearby = []
         for sign in (1, -1):
             moved = {**at, name: at[name].copy()}
             moved[name][where] += sign * step
-            losses_beside.append(
-                mean_cross_entropy(logits_after_every_row(rows, moved)[:, -1], labels)
-            )
-        difference = (losses_beside[0] - losses_beside[1]) / (2 * step)
+            logits = logits_after_every_row(rows, moved)
+            losses_nearby.append(mean_cross_entropy(logits[:, -1], labels))
+        difference = (losses_nearby[0] - losses_nearby[1]) / (2 * step)
         assert gradient[where] == pytest.approx(difference, rel=1e-6), name
+
+
+class GRULayer(LSTMLayer):
+    """A layer with another state: one tensor in place of a pair."""
+
+    def __init__(self, features, units, initializer, seeds, dtype=tf.float32):
+        super().__init__(features, units, initializer, seeds, dtype)
+        self.cell = tf.keras.layers.GRUCell(units, dtype=tf.as_dtype(dtype).name)
+        self.cell.build((None, features))
+
+    def zero_state(self, batch_size):
+        return tf.zeros((batch_size, self.units), self.cell.compute_dtype)
+
+    def step(self, time_step, state):
+        output, _ = self.cell(time_step, state)
+        return output, output
+
+
+def test_a_gru_needs_only_a_step_and_a_zero_state(rows, images):
+    recipe = replace(DEFAULT, units=UNITS, layers=2)
+    model = RowClassifier(recipe, GRULayer)
+    network = tf.keras.Sequential(
+        [
+            tf.keras.layers.Dense(UNITS),
+            tf.keras.layers.GRU(UNITS, return_sequences=True),
+            tf.keras.layers.GRU(UNITS, return_sequences=True),
+            tf.keras.layers.Dense(10),
+        ]
+    )
+    network.build((None, 28, 28))
+    network.set_weights(list(values(model).values()))
+    rows = tf.constant(rows, tf.float32)
+    np.testing.assert_allclose(model(rows), network(rows), rtol=1e-4, atol=1e-5)
+    assert model.row_logits(images).shape == (7, 28, 10)
+
+
+def test_a_gru_can_be_trained():
+    recipe = replace(DEFAULT, units=UNITS, time_steps=7)
+    images = np.random.default_rng(0).integers(0, 256, (4, 28, 28), np.uint8)
+    model = RowClassifier(recipe, GRULayer)
+    before = values(model)
+    trainer = Trainer(model, recipe, images, np.arange(4), total_steps=2)
+    trainer.train_steps(np.arange(4, dtype=np.int32))
+    for name, value in values(model).items():
+        assert not np.array_equal(value, before[name]), name

@@ -1,7 +1,7 @@
-"""Files with random damage: either correct arrays come out, or one sentence that names the file.
+"""Files with random damage give either valid arrays or one sentence that names the file.
 
-Hypothesis draws the damage. What it must not find: another exception than `UserError`, arrays of a
-wrong shape or type, a file that was touched, or memory that grows with what a header promises.
+Hypothesis samples the damage. It must not find an exception other than `UserError`, an array of a
+wrong shape or type, a modified file, or memory that grows with a size in a header.
 """
 
 import io
@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from PIL import Image
 from test_data import IDX_NAMES, make_arrays, write_idx, write_npz
 
-from tf_lstm.data import load_dataset
-from tf_lstm.drawn_digits import draw_digits
-from tf_lstm.errors import UserError
-from tf_lstm.handwriting import prepare_digit
+from tf_lstm.data.dataset import load_dataset
+from tf_lstm.data.photo import prepare_photo
+from tf_lstm.data.synthetic import render_digits
+from tf_lstm.terminal.errors import UserError
 
-PAPER = 255 - draw_digits(1, seed=0)[0][0]
+PAPER = 255 - render_digits(1, seed=0)[0][0]
 LARGEST_PEAK = 100e6  # bytes; the files here hold less than 40 kB
 many = settings(
     max_examples=200,
@@ -53,7 +53,7 @@ def damages(draw):
 
 
 def read_bounded(read, path):
-    """`read(path)`, or None if it is refused properly; in bounded memory, the file untouched."""
+    """`read()`, or None for a UserError; checks the memory and that `path` is unchanged."""
     before = path.read_bytes()
     tracemalloc.start()
     try:
@@ -93,7 +93,7 @@ def test_npz_files(damage, tmp_path):
     path = write_npz(tmp_path / "mnist.npz", make_arrays())
     path.write_bytes(damage(path.read_bytes()))
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # NumPy's, of damaged headers
+        warnings.simplefilter("ignore")  # NumPy's about damaged headers
         if dataset := read_bounded(lambda: load_dataset(path), path):
             check(dataset)
 
@@ -111,7 +111,7 @@ def test_npz_arrays_of_any_type_shape_and_value(name, kind, value, shape, tmp_pa
         try:
             array = np.full(shape, value).astype(kind)
         except (ValueError, TypeError, OverflowError):
-            return  # there is no such array
+            return  # no such array exists
     path = write_npz(tmp_path / "mnist.npz", make_arrays(), **{name: array})
     if dataset := read_bounded(lambda: load_dataset(path), path):
         check(dataset)
@@ -125,6 +125,6 @@ def test_pictures(kind, damage, tmp_path):
     Image.fromarray(PAPER).save(content, kind)
     path = tmp_path / f"mine.{kind}"
     path.write_bytes(damage(content.getvalue()))
-    image = read_bounded(lambda: prepare_digit(path), path)
+    image = read_bounded(lambda: prepare_photo(path), path)
     if image is not None:
         assert image.shape == (28, 28) and image.dtype == np.uint8 and image.max() > 0

@@ -1,4 +1,4 @@
-"""Results of many runs: kept, aggregated, and told beside what was published."""
+"""Results of many runs: kept, aggregated, and compared with published accuracies."""
 
 import dataclasses
 import json
@@ -10,31 +10,42 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from saved_runs import write_digits
 
-from tf_lstm.drawn_digits import draw_digits
-from tf_lstm.errors import UserError
-from tf_lstm.recipes import BASELINES, BASIC, DEFAULT, KERAS_30, RECIPES, STACKED_32
-from tf_lstm.results import (
+from tf_lstm.plots.results import results_figure
+from tf_lstm.recipes import BASIC, DEFAULT, KERAS_30, RECIPES, STACKED_32
+from tf_lstm.runs import results as results_module
+from tf_lstm.runs.results import (
+    LABELS,
     Result,
-    compare,
-    compare_pairs,
-    current,
+    compare_in_pairs,
+    compare_with_published,
+    current_results,
     read_results,
     results_table,
-    settings_checksum,
+    settings_text,
     write_results,
 )
-from tf_lstm.results_figure import results_figure
+from tf_lstm.settings import Recipe
+from tf_lstm.terminal.errors import UserError
 
 BLANK = RECIPES["blank-14"]
-WITHOUT_EACH_OTHER_IT_CANNOT_BE = (["row_order", "tested_order"], ["pad_columns", "pad_place"])
+CHANGED_TOGETHER = (["row_order", "eval_row_order"], ["pad_columns", "pad_position"])
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
 def results(recipe, *test_accuracies, data="MNIST"):
-    checksum = settings_checksum(recipe)
     return [
-        Result(recipe.name, checksum, seed, data, 0.5 + seed / 10, accuracy, 0.1, 60.0 + seed)
+        Result(
+            recipe=recipe.name,
+            seed=seed,
+            data=data,
+            validation_accuracy=0.5 + seed / 10,
+            test_accuracy=accuracy,
+            test_loss=0.1,
+            seconds=60.0 + seed,
+            settings=settings_text(recipe),
+        )
         for seed, accuracy in enumerate(test_accuracies)
     ]
 
@@ -48,7 +59,7 @@ def test_results_are_read_as_they_were_written(tmp_path):
 
 
 @pytest.mark.parametrize("text", ["recipe,seed\nbasic,1\n", "no table at all\n1\n"])
-def test_a_file_of_something_else_is_refused_and_stays(text, tmp_path):
+def test_a_file_with_something_else_is_refused_and_unchanged(text, tmp_path):
     path = tmp_path / "results.csv"
     path.write_text(text)
     with pytest.raises(UserError, match="results.csv"):
@@ -59,57 +70,91 @@ def test_a_file_of_something_else_is_refused_and_stays(text, tmp_path):
 def test_results_of_a_recipe_that_has_changed_do_not_count():
     old = results(BASIC, 0.91)
     changed = dataclasses.replace(BASIC, units=64)
-    renamed = dataclasses.replace(BASIC, description="in other words")
-    assert current(old, changed) == [] and current(old, renamed) == old
-    assert current(old, BASIC, data="drawn digits") == []
+    renamed = dataclasses.replace(BASIC, description="in other words", published=99.0)
+    assert current_results(old, changed) == [] and current_results(old, renamed) == old
+    assert current_results(old, BASIC, data="synthetic digits") == []
+
+
+@dataclasses.dataclass(frozen=True)
+class NewerRecipe(Recipe):
+    """The recipe of a later version, with one more setting."""
+
+    zoneout: float = 0.0
+
+
+def test_a_new_setting_with_a_default_leaves_older_results_valid(tmp_path, monkeypatch):
+    write_results(results(BASIC, 0.91), tmp_path / "results.csv")
+    monkeypatch.setattr(results_module, "Recipe", NewerRecipe)
+    older = read_results(tmp_path / "results.csv")
+    newer = NewerRecipe(**dataclasses.asdict(BASIC))
+    assert current_results(older, newer) == older
+    assert current_results(older, dataclasses.replace(newer, zoneout=0.1)) == []
 
 
 @pytest.mark.parametrize(
-    "published, said",
-    [
-        (97.0, "1.00 above, 0.7 sd"),  # of 97 and 99: mean 98, sd √2
-        (99.0, "1.00 below, 0.7 sd"),
-        (98.0, "equal"),
+    "published, difference",
+    [  # of 97 and 99: mean 98, standard deviation √2; standard error √2 · √(1 + 1/2) = √3
+        (97.0, "+1.00 ± 1.73"),
+        (99.0, "-1.00 ± 1.73"),
+        (98.0, "+0.00 ± 1.73"),
+        (94.6, "+3.40 ± 1.73"),
+        (94.5, "**+3.50 ± 1.73**"),  # more than two standard errors, 3.46
         (None, ""),
     ],
 )
-def test_the_difference_is_told_in_standard_deviations(published, said):
-    assert compare(results(BASIC, 0.97, 0.99), published) == said
+def test_a_published_accuracy_counts_as_one_run_with_our_deviation(published, difference):
+    assert compare_with_published(results(BASIC, 0.97, 0.99), published) == difference
 
 
-def test_one_seed_claims_no_spread():
-    assert compare(results(BASIC, 0.97), 96.5) == "0.50 above"
+def test_the_standard_error_falls_with_the_number_of_seeds():
+    # 97, 98, 99: standard deviation 1; √(1 + 1/3) = 1.155
+    assert compare_with_published(results(BASIC, 0.97, 0.98, 0.99), 97.0) == "+1.00 ± 1.15"
+
+
+def test_one_seed_has_no_deviation():
+    assert compare_with_published(results(BASIC, 0.97), 96.5) == "+0.50"
     assert "97.00, 1 seed" in results_table(results(BASIC, 0.97))
 
 
-def test_an_experiment_is_compared_with_its_baseline_seed_by_seed():
-    default, blank = results(DEFAULT, 0.97, 0.99, 0.5), results(BLANK, 0.98, 0.98)
-    assert compare_pairs(blank, default) == "+0.00 ± 1.41 to default"
-    assert compare_pairs(blank[:1], default) == "+1.00 to default"
-    assert compare_pairs(blank, []) == ""
-    assert "| +0.00 ± 1.41 to default |" in results_table(default + blank)
+@pytest.mark.parametrize(
+    "accuracies, difference",
+    [  # minus 97, 99 and 50
+        ((0.98, 0.98), "+0.00 ± 1.00 to default"),  # +1 and -1: deviation √2, error √2 / √2
+        ((0.95, 0.95, 0.47), "**-3.00 ± 0.58** to default"),  # -2, -4, -3: 1 / √3
+        ((0.98,), "+1.00 to default"),
+        ((), ""),
+    ],
+)
+def test_an_experiment_is_compared_with_its_baseline_seed_by_seed(accuracies, difference):
+    baseline = results(DEFAULT, 0.97, 0.99, 0.5)
+    experiment = results(BLANK, *accuracies)
+    assert compare_in_pairs(experiment, baseline) == difference
+    assert compare_in_pairs(experiment, []) == ""
+    if experiment:
+        assert f"| {difference} |" in results_table(baseline + experiment)
 
 
-@pytest.mark.parametrize("name, baseline", BASELINES.items())
-def test_an_experiment_is_one_change_away_from_its_baseline(name, baseline):
+@pytest.mark.parametrize("name", [recipe.name for recipe in RECIPES.values() if recipe.baseline])
+def test_an_experiment_is_one_change_away_from_its_baseline(name):
+    baseline = RECIPES[RECIPES[name].baseline]
     changes = [
         field
         for field, value in dataclasses.asdict(RECIPES[name]).items()
-        if field not in ("name", "description") and value != getattr(baseline, field)
+        if field not in LABELS and value != getattr(baseline, field)
     ]
-    assert len(changes) == 1 or changes in WITHOUT_EACH_OTHER_IT_CANNOT_BE
+    assert len(changes) == 1 or changes in CHANGED_TOGETHER
 
 
 def test_the_table_has_a_line_for_each_recipe_in_their_order():
     table = results_table(results(STACKED_32, 0.98, 0.982, 0.984) + results(BASIC, 0.9, 0.92))
     basic, stacked = table.splitlines()[2:]
     assert basic.startswith("| basic | none | 91.00 ± 1.41 |  | 55.00 ± 7.07 | 0, 1 | 501 steps ")
-    assert stacked.startswith("| stacked-32 | 98.56 | 98.20 ± 0.20 | 0.36 below, 1.8 sd |  | 0, 1")
+    assert stacked.startswith("| stacked-32 | 98.56 | 98.20 ± 0.20 | -0.36 ± 0.23 |  | 0, 1")
     assert "MNIST test accuracy" in table
     assert "`python scripts/train_mnist.py --recipe stacked-32 --engine folded`" in stacked
 
 
-def test_the_figure_has_a_dot_for_each_run_and_a_line_for_each_published_figure():
+def test_the_figure_has_a_dot_for_each_run_and_a_line_for_each_published_accuracy():
     shown = results(KERAS_30, 0.98, 0.975) + results(BASIC, 0.95)
     (axes,) = results_figure(shown).axes
     assert [label.get_text() for label in axes.get_yticklabels()] == ["basic", "keras-30"]
@@ -120,21 +165,19 @@ def test_the_figure_has_a_dot_for_each_run_and_a_line_for_each_published_figure(
     assert "MNIST" in axes.get_xlabel() and axes.xaxis_inverted()
 
 
-def test_every_recipe_has_settings_of_its_own():
-    assert len({settings_checksum(recipe) for recipe in RECIPES.values()}) == len(RECIPES)
+def test_no_two_recipes_have_the_same_settings():
+    assert len({settings_text(recipe) for recipe in RECIPES.values()}) == len(RECIPES)
 
 
 def test_the_script_runs_what_is_missing_and_nothing_twice(tmp_path):
     copy = tmp_path / "repository"
     for folder in ("tf_lstm", "scripts"):
         shutil.copytree(REPOSITORY / folder, copy / folder)
-    images, labels = draw_digits(60, seed=4)
-    data = {"x_train": images, "y_train": labels, "x_test": images[:9], "y_test": labels[:9]}
-    np.savez(tmp_path / "digits.npz", **data)
+    data = write_digits(tmp_path / "digits.npz", 60, test_count=9)
 
     def reproduce(*flags):
         command = [sys.executable, copy / "scripts" / "reproduce_results.py", "--recipe", "basic"]
-        command += ["--data", tmp_path / "digits.npz", *flags]
+        command += ["--data", data, *flags]
         environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
         return subprocess.run(
             list(map(str, command)), env=environment, capture_output=True, text=True

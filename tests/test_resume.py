@@ -1,4 +1,4 @@
-"""A run that is interrupted and gone on with ends like one that was left alone, bit for bit."""
+"""A run that is interrupted and resumed ends like an uninterrupted one, bit for bit."""
 
 import dataclasses
 import os
@@ -12,20 +12,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+from saved_runs import assert_same_run, write_digits
 
-from tf_lstm import runs, training
-from tf_lstm.command_line import StopSignal
-from tf_lstm.console import ProgressLine
-from tf_lstm.data import Dataset, Split
-from tf_lstm.drawn_digits import draw_digits
-from tf_lstm.errors import Interrupted, UserError
+from tf_lstm import train_loop
+from tf_lstm.data.dataset import Dataset, Split
+from tf_lstm.data.synthetic import render_digits
 from tf_lstm.recipes import BASIC, BEST, BILSTM_30, RECIPES, STACKED_32
-from tf_lstm.runs import create_run, open_run
-from tf_lstm.trainer import Trainer
-from tf_lstm.training import Training, train
+from tf_lstm.runs import locate, session
+from tf_lstm.runs.locate import create_run, open_run
+from tf_lstm.runs.run import Run
+from tf_lstm.runs.session import Session
+from tf_lstm.terminal.errors import Interrupted, UserError
+from tf_lstm.train_step import Trainer
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-IMAGES, LABELS = draw_digits(50, seed=8)
+IMAGES, LABELS = render_digits(50, seed=8)
 DATASET = Dataset(
     "toy",
     "nowhere",
@@ -34,39 +35,28 @@ DATASET = Dataset(
     validation=Split(IMAGES[22:40], LABELS[22:40]),
     test=Split(IMAGES[40:], LABELS[40:]),
 )
-# Dropout, bent images, a schedule, an optimizer with state; 22 images are 6 steps of 4 or fewer.
+# Dropout, augmentation, a schedule, an optimizer with state; 22 images are 6 steps of 4 or fewer.
 SHUFFLED = RECIPES["shuffled"]
-RECIPE = dataclasses.replace(BEST, units=4, time_steps=7, batch_size=4, epochs=2, warmup_steps=3)
+RECIPE = dataclasses.replace(
+    BEST, units=4, time_steps=7, batch_size=4, epochs=2, warmup_steps=3, dropout=0.2
+)
 
 
 @pytest.fixture(autouse=True)
-def runs_folder(tmp_path, monkeypatch):
-    monkeypatch.setattr(runs, "RUNS", tmp_path / "runs")
-    monkeypatch.setattr(runs, "LATEST", tmp_path / "runs" / "latest")
-    monkeypatch.setattr(training, "MOST_STEPS_PER_CALL", 2)
-    monkeypatch.setattr(training, "SECONDS_PER_CHECKPOINT", 0)  # after every call
+def small_pieces(runs_folder, monkeypatch):
+    monkeypatch.setattr(train_loop, "steps_between_hooks", lambda trainer: 2)
+    monkeypatch.setattr(session, "SECONDS_PER_CHECKPOINT", 0)  # after each of these calls
 
 
 def new_run(folder, recipe=RECIPE):
     return create_run(folder, recipe, 3, DATASET, engine="folded", shards=2)
 
 
-def outcome(folder):
-    """Everything that a run leaves behind, but for the time that it took."""
-    run = open_run(folder)
-    history = [{k: v for k, v in row.items() if k != "seconds"} for row in run.read_history()]
-    state = Training(run, DATASET, print, ProgressLine(shown=False))
-    weights = [variable.numpy() for variable in state.trainer.optimizer.variables]
-    weights += [variable.numpy() for variable in state.model.variables_by_name.values()]
-    best = [variable.numpy() for variable in run.best_model().variables_by_name.values()]
-    return weights, best, repr(history), (run.folder / "test_result.json").read_bytes()
-
-
-def assert_same(one, other):
-    for arrays, others in zip(one[:2], other[:2], strict=True):
-        for array, same in zip(arrays, others, strict=True):
-            np.testing.assert_array_equal(array, same)
-    assert one[2:] == other[2:]
+def train(run):
+    session = Session(run, DATASET, quiet=True)
+    with session.resumable():
+        train_loop.train(session.trainer, DATASET, session, session.history)
+    session.test()
 
 
 class Crash(Exception):
@@ -74,28 +64,28 @@ class Crash(Exception):
 
 
 @pytest.fixture(scope="module")
-def left_alone(tmp_path_factory):
-    """What a run ends with that nobody interrupts."""
-    folder = tmp_path_factory.mktemp("alone") / "run"
+def uninterrupted(tmp_path_factory):
+    """The folder of a run that was not interrupted."""
+    folder = tmp_path_factory.mktemp("uninterrupted") / "run"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(runs, "RUNS", folder.parent)
-        patch.setattr(runs, "LATEST", folder.parent / "latest")
-        train(new_run(folder), DATASET, quiet=True)
-        return outcome(folder)
+        patch.setattr(locate, "RUNS", folder.parent)
+        patch.setattr(locate, "LATEST", folder.parent / "latest")
+        train(new_run(folder))
+    return folder
 
 
 @pytest.mark.parametrize(
     "place, calls",
     [
         ((Trainer, "train_steps"), 1),  # before the first checkpoint
-        ((Trainer, "train_steps"), 3),  # in the middle of an epoch
-        ((Trainer, "train_steps"), 5),  # in the middle of the next one
-        ((runs.Run, "write_history"), 1),  # an epoch done, and neither noted
-        ((Training, "save"), 4),  # nor, though noted, saved
-        ((runs.Run, "write_result"), 1),  # all done but the last file
+        ((Trainer, "train_steps"), 3),  # within an epoch
+        ((Trainer, "train_steps"), 5),  # within the next one
+        ((Run, "write_history"), 1),  # after an epoch, before its history is written
+        ((Session, "save"), 4),  # after that, before its checkpoint is written
+        ((Run, "write_result"), 1),  # before the last file
     ],
 )
-def test_a_crash_anywhere_changes_nothing(place, calls, tmp_path, monkeypatch, left_alone):
+def test_a_crash_anywhere_changes_nothing(place, calls, tmp_path, monkeypatch, uninterrupted):
     owner, name = place
     original, count = getattr(owner, name), [0]
 
@@ -109,21 +99,23 @@ def test_a_crash_anywhere_changes_nothing(place, calls, tmp_path, monkeypatch, l
     with monkeypatch.context() as patch:
         patch.setattr(owner, name, crash)
         with pytest.raises(Crash):
-            train(new_run(folder), DATASET, quiet=True)
-    train(open_run(folder), DATASET, quiet=True)
-    assert_same(outcome(folder), left_alone)
+            train(new_run(folder))
+    train(open_run(folder))
+    assert_same_run(folder, uninterrupted)
 
 
-def test_the_same_settings_give_the_same_weights_again(tmp_path, left_alone):
-    train(new_run(tmp_path / "run"), DATASET, quiet=True)
-    assert_same(outcome(tmp_path / "run"), left_alone)
+def test_the_same_settings_give_the_same_weights_again(tmp_path, uninterrupted):
+    train(new_run(tmp_path / "run"))
+    assert_same_run(tmp_path / "run", uninterrupted)
 
 
 @pytest.mark.parametrize("recipe", [BASIC, BILSTM_30, STACKED_32, SHUFFLED], ids=lambda r: r.name)
 def test_every_kind_of_recipe_can_be_resumed(recipe, tmp_path, monkeypatch):
-    steps = 9 if recipe.steps else None  # 22 images in batches of 4: in the second epoch
-    recipe = dataclasses.replace(recipe, units=3, batch_size=4, epochs=2, steps=steps, time_steps=7)
-    train(new_run(tmp_path / "alone", recipe), DATASET, quiet=True)
+    max_steps = 9 if recipe.max_steps else None  # 22 images in batches of 4: in the second epoch
+    recipe = dataclasses.replace(
+        recipe, units=3, batch_size=4, epochs=2, max_steps=max_steps, time_steps=7
+    )
+    train(new_run(tmp_path / "uninterrupted", recipe))
     original = Trainer.train_steps
 
     def crash(self, order):
@@ -133,24 +125,26 @@ def test_every_kind_of_recipe_can_be_resumed(recipe, tmp_path, monkeypatch):
 
     with monkeypatch.context() as patch, pytest.raises(Crash):
         patch.setattr(Trainer, "train_steps", crash)
-        train(new_run(tmp_path / "run", recipe), DATASET, quiet=True)
-    train(open_run(tmp_path / "run"), DATASET, quiet=True)
-    assert_same(outcome(tmp_path / "run"), outcome(tmp_path / "alone"))
+        train(new_run(tmp_path / "run", recipe))
+    train(open_run(tmp_path / "run"))
+    assert_same_run(tmp_path / "run", tmp_path / "uninterrupted")
 
 
 @pytest.mark.parametrize("bytes_left", [0, 100, 6_000])
-def test_a_full_disk_is_told_and_a_resumed_run_ends_the_same(bytes_left, tmp_path, left_alone):
+def test_a_full_disk_is_reported_and_a_resumed_run_ends_the_same(
+    bytes_left, tmp_path, uninterrupted
+):
     run = new_run(tmp_path / "run")
     _, largest = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (bytes_left, largest))  # of every file from now on
     try:
-        with pytest.raises(UserError, match="cannot be written .*--resume") as told:
-            train(run, DATASET, quiet=True)
+        with pytest.raises(UserError, match="cannot be written .*--resume") as report:
+            train(run)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest))
-    assert str(run.folder) in str(told.value) and "\n" not in str(told.value)
-    train(open_run(run.folder), DATASET, quiet=True)
-    assert_same(outcome(run.folder), left_alone)
+    assert str(run.folder) in str(report.value) and "\n" not in str(report.value)
+    train(open_run(run.folder))
+    assert_same_run(run.folder, uninterrupted)
 
 
 def flip_a_bit(path):
@@ -166,40 +160,58 @@ def cut_in_half(path):
 @pytest.mark.parametrize("damage", [flip_a_bit, cut_in_half, Path.unlink])
 @pytest.mark.parametrize("part", ["data*", "index"])
 def test_a_damaged_newest_checkpoint_is_named_and_the_one_before_it_used(
-    part, damage, tmp_path, left_alone, capfd
+    part, damage, tmp_path, monkeypatch, uninterrupted, capfd
 ):
     run = new_run(tmp_path / "run")
-    state = Training(run, DATASET, print, ProgressLine(shown=False))
-    with StopSignal() as nothing:
-        state.train_epoch(1, nothing)
-        state.finish_epoch(1, 0)
-    newest = state.latest.latest_checkpoint
+    with monkeypatch.context() as patch, pytest.raises(Crash):
+        patch.setattr(Session, "say", raise_crash_after_an_epoch)
+        train(run)
+    newest = Session(run, DATASET, quiet=True).latest.latest_checkpoint
+    assert newest.endswith("-4")  # after steps 2, 4 and 6, and after the epoch
     damage(next(Path(newest).parent.glob(f"{Path(newest).name}.{part}")))
-    train(open_run(run.folder), DATASET, quiet=True)
+    train(open_run(run.folder))
     assert f"{newest} is damaged" in capfd.readouterr().err
-    assert_same(outcome(run.folder), left_alone)
+    assert_same_run(run.folder, uninterrupted)
 
 
-def test_a_signal_stops_after_a_few_steps_and_says_how_to_go_on(tmp_path, left_alone):
+def raise_crash_after_an_epoch(self, text):
+    if text.startswith("epoch"):
+        raise Crash
+
+
+def test_a_signal_stops_after_a_few_steps_and_says_how_to_resume(tmp_path, uninterrupted):
     run = new_run(tmp_path / "run")
-    state = Training(run, DATASET, print, ProgressLine(shown=False))
-    with StopSignal() as stop_signal, pytest.raises(Interrupted, match="--resume") as stopped:
+    stopped = Session(run, DATASET, quiet=True)
+    with pytest.raises(Interrupted, match="--resume") as interruption, stopped.resumable():
         os.kill(os.getpid(), signal.SIGTERM)
-        state.train_epoch(1, stop_signal)
-    assert stopped.value.signal == signal.SIGTERM and state.trainer.step == 2
-    train(open_run(run.folder), DATASET, quiet=True)
-    assert_same(outcome(run.folder), left_alone)
+        train_loop.train(stopped.trainer, DATASET, stopped, stopped.history)
+    assert interruption.value.signal == signal.SIGTERM and stopped.trainer.step == 2
+    train(open_run(run.folder))
+    assert_same_run(run.folder, uninterrupted)
 
 
-def test_a_gradient_that_is_not_finite_stops_the_run_and_spares_the_weights(tmp_path):
-    recipe = dataclasses.replace(
-        STACKED_32, units=4, time_steps=7, batch_size=4, learning_rate=1e38
-    )
-    run = new_run(tmp_path / "run", recipe)
-    with pytest.raises(UserError, match=r"not finite at step \d+.*learning rate.*--learning-rate"):
-        train(run, DATASET, quiet=True)
-    state = Training(run, DATASET, print, ProgressLine(shown=False))
-    assert all(np.isfinite(v).all() for v in state.model.variables_by_name.values())
+def test_a_gradient_that_is_not_finite_stops_the_run_and_spares_the_weights(tmp_path, monkeypatch):
+    # Learning rates are bounded, so that no training diverges this far: the test enlarges a weight.
+    run = new_run(tmp_path / "run", dataclasses.replace(RECIPE, lr_schedule="constant"))
+    stopped = Session(run, DATASET, quiet=True)
+    weights = stopped.model.weights["out"]
+
+    def enlarge(self, epoch, batch):
+        Session.after_steps(self, epoch, batch)
+        if self.trainer.step == 4:
+            weights.assign(weights * 1e38)
+            self.enlarged = weights.numpy()
+
+    monkeypatch.setattr(stopped, "after_steps", enlarge.__get__(stopped))
+    with (
+        pytest.raises(UserError, match=r"not finite at step \d+,.*rate 0\.003.*--learning-rate"),
+        stopped.resumable(),
+    ):
+        train_loop.train(stopped.trainer, DATASET, stopped, stopped.history)
+    np.testing.assert_array_equal(weights, stopped.enlarged)
+    saved = Session(open_run(run.folder), DATASET, quiet=True)
+    assert saved.trainer.step == 4
+    assert all(np.isfinite(v).all() for v in saved.model.variables_by_name.values())
 
 
 def test_two_processes_cannot_write_one_run(tmp_path):
@@ -208,7 +220,7 @@ def test_two_processes_cannot_write_one_run(tmp_path):
         pass
 
 
-def start_training(folder, *flags):
+def start_training(*flags):
     script = REPOSITORY / "scripts" / "train_mnist.py"
     return subprocess.Popen(
         [sys.executable, script, *map(str, flags)],
@@ -220,10 +232,7 @@ def start_training(folder, *flags):
 
 @pytest.fixture
 def data_file(tmp_path):
-    images, labels = draw_digits(3000, seed=9)
-    path = tmp_path / "digits.npz"
-    np.savez(path, x_train=images, y_train=labels, x_test=images[:90], y_test=labels[:90])
-    return path
+    return write_digits(tmp_path / "digits.npz", 3000)
 
 
 def wait_for(path):
@@ -236,25 +245,25 @@ def wait_for(path):
 def test_ctrl_c_ends_a_process_that_can_be_resumed(tmp_path, data_file):
     folder = tmp_path / "run"
     flags = ("--units", 8, "--batch-size", 8, "--data", data_file, "--engine", "folded")
-    process = start_training(folder, *flags, "--run", folder, "--epochs", 2)
+    process = start_training(*flags, "--run", folder, "--epochs", 2)
     wait_for(folder / "checkpoints" / "latest" / "ckpt-1.index")
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
     assert errors.count("\n") == 1 and f"--resume {folder}" in errors
-    process = start_training(folder, "--resume", folder)
+    process = start_training("--resume", folder)
     output, errors = process.communicate(timeout=120)
     assert (process.returncode, errors) == (0, "")
-    assert "going on after step" in output and (folder / "test_result.json").exists()
+    assert "resuming after step" in output and (folder / "test_result.json").exists()
 
 
 def test_resume_takes_no_other_settings():
-    process = start_training(None, "--resume", "--units", 3)
+    process = start_training("--resume", "--units", 3)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 2 and "leave out --units" in errors
 
 
 def test_tensorflow_is_deterministic_enough():
-    # What all of the above stands on: the same operations give the same bits.
+    # All tests above rely on it: the same operations give the same bits.
     matrix = tf.random.stateless_normal((64, 64), [1, 2])
     np.testing.assert_array_equal(matrix @ matrix, matrix @ matrix)

@@ -1,15 +1,15 @@
-"""Images as rows of numbers."""
+"""Images as sequences of rows."""
 
 from dataclasses import replace
 
 import numpy as np
 import tensorflow as tf
 
-from tf_lstm.drawn_digits import draw_digits
+from tf_lstm.data.synthetic import render_digits
 from tf_lstm.recipes import DEFAULT, KERAS_30, PADDED_42
-from tf_lstm.rows import PERMUTATION, arrange, images_to_rows
+from tf_lstm.rows import PERMUTATION, images_to_rows, order_rows
 
-IMAGES, _ = draw_digits(6, seed=3)
+IMAGES, _ = render_digits(6, seed=3)
 
 
 def test_pixels_become_numbers_from_0_to_1():
@@ -33,8 +33,8 @@ def test_blank_columns_are_appended():
     )
 
 
-def test_blank_columns_can_be_spread_between_the_others():
-    recipe = replace(DEFAULT, pad_columns=4, pad_place="between")
+def test_blank_columns_can_be_placed_between_the_others():
+    recipe = replace(DEFAULT, pad_columns=4, pad_position="between")
     rows = images_to_rows(IMAGES, recipe).numpy()
     assert rows.shape == (6, 28, 32)
     blank = [7, 15, 23, 31]  # one after every seven columns
@@ -42,7 +42,7 @@ def test_blank_columns_can_be_spread_between_the_others():
     np.testing.assert_array_equal(np.delete(rows, blank, axis=2), images_to_rows(IMAGES, DEFAULT))
 
 
-def test_pixels_can_be_cut_into_other_time_steps():
+def test_pixels_can_be_divided_into_other_time_steps():
     rows = images_to_rows(IMAGES, replace(DEFAULT, time_steps=56))
     assert rows.shape == (6, 56, 14)
     whole_rows = tf.reshape(rows, (6, 28, 28))
@@ -50,19 +50,19 @@ def test_pixels_can_be_cut_into_other_time_steps():
 
 
 def test_rows_can_be_read_in_other_orders():
-    np.testing.assert_array_equal(arrange(IMAGES, "reading", [1, 2]), IMAGES)
-    np.testing.assert_array_equal(arrange(IMAGES, "reversed", [1, 2]), IMAGES[:, ::-1])
-    np.testing.assert_array_equal(arrange(IMAGES, "columns", [1, 2])[:, 5], IMAGES[:, :, 5])
-    permuted = arrange(IMAGES, "permuted", [1, 2]).numpy()
-    np.testing.assert_array_equal(permuted, arrange(IMAGES, "permuted", [3, 4]))
+    np.testing.assert_array_equal(order_rows(IMAGES, "reading", [1, 2]), IMAGES)
+    np.testing.assert_array_equal(order_rows(IMAGES, "reversed", [1, 2]), IMAGES[:, ::-1])
+    np.testing.assert_array_equal(order_rows(IMAGES, "columns", [1, 2])[:, 5], IMAGES[:, :, 5])
+    permuted = order_rows(IMAGES, "permuted", [1, 2]).numpy()
+    np.testing.assert_array_equal(permuted, order_rows(IMAGES, "permuted", [3, 4]))
     assert sorted(PERMUTATION) == list(range(28)) != list(PERMUTATION)
     np.testing.assert_array_equal(permuted[:, 9], IMAGES[:, PERMUTATION[9]])
 
 
-def test_each_image_is_shuffled_in_its_own_way_by_the_seed():
+def test_each_image_is_shuffled_differently_and_the_seed_decides_how():
     numbered = np.tile(np.arange(28, dtype=np.uint8)[:, None], (5, 1, 28))  # row r is full of r
     orders, same, other = (
-        arrange(numbered, "shuffled", seed).numpy() for seed in ([1, 2], [1, 2], [1, 3])
+        order_rows(numbered, "shuffled", seed).numpy() for seed in ([1, 2], [1, 2], [1, 3])
     )
     np.testing.assert_array_equal(orders, np.repeat(orders[:, :, :1], 28, axis=2))  # whole rows
     np.testing.assert_array_equal(np.sort(orders, axis=1), numbered)
@@ -71,15 +71,15 @@ def test_each_image_is_shuffled_in_its_own_way_by_the_seed():
     assert not np.array_equal(orders, other)
 
 
-def test_a_recipe_reads_in_its_own_order():
+def test_training_images_are_read_in_the_row_order_of_the_recipe():
     recipe = replace(DEFAULT, row_order="reversed")
-    as_it_is = images_to_rows(IMAGES, DEFAULT)
-    np.testing.assert_array_equal(images_to_rows(IMAGES, recipe, seed=[1, 2]), as_it_is[:, ::-1])
-    np.testing.assert_array_equal(images_to_rows(IMAGES, recipe), as_it_is)  # not trained on
+    unordered = images_to_rows(IMAGES, DEFAULT)
+    np.testing.assert_array_equal(images_to_rows(IMAGES, recipe, seed=[1, 2]), unordered[:, ::-1])
+    np.testing.assert_array_equal(images_to_rows(IMAGES, recipe), unordered)  # not trained on
 
 
-def test_images_that_are_not_trained_on_can_have_an_order_of_their_own():
-    recipe = replace(DEFAULT, tested_order="reversed")
-    as_it_is = images_to_rows(IMAGES, DEFAULT)
-    np.testing.assert_array_equal(images_to_rows(IMAGES, recipe), as_it_is[:, ::-1])
-    np.testing.assert_array_equal(images_to_rows(IMAGES, recipe, seed=[1, 2]), as_it_is)
+def test_images_that_are_not_trained_on_are_read_in_the_eval_row_order():
+    recipe = replace(DEFAULT, eval_row_order="reversed")
+    unordered = images_to_rows(IMAGES, DEFAULT)
+    np.testing.assert_array_equal(images_to_rows(IMAGES, recipe), unordered[:, ::-1])
+    np.testing.assert_array_equal(images_to_rows(IMAGES, recipe, seed=[1, 2]), unordered)

@@ -1,43 +1,59 @@
-"""A run's folder: made once, read again whole."""
+"""A run's folder: created once, and read back completely."""
 
+import argparse
+import dataclasses
 import json
+import os
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tf_lstm import runs
-from tf_lstm.data import Dataset, Split
-from tf_lstm.drawn_digits import draw_digits
-from tf_lstm.errors import UserError
-from tf_lstm.recipes import BASIC
-from tf_lstm.runs import create_run, open_run
+from tf_lstm.data.dataset import Dataset, Split
+from tf_lstm.data.synthetic import render_digits
+from tf_lstm.recipes import BASIC, RECIPES
+from tf_lstm.runs import run as run_module
+from tf_lstm.runs import start
+from tf_lstm.runs.locate import create_run, open_run
+from tf_lstm.runs.session import Session
+from tf_lstm.settings import Recipe
+from tf_lstm.terminal.errors import UserError
+from tf_lstm.train_loop import EpochMetrics
 
-IMAGES, LABELS = draw_digits(3, seed=1)
+pytestmark = pytest.mark.usefixtures("runs_folder")
+IMAGES, LABELS = render_digits(3, seed=1)
 DATASET = Dataset("toy", "nowhere", "abc", *[Split(IMAGES, LABELS)] * 3)
+METRICS = EpochMetrics(1, 3, 0.5, 0.25, float("nan"), float("nan"), 1e-3, 2.5)
 
 
-@pytest.fixture(autouse=True)
-def runs_folder(tmp_path, monkeypatch):
-    monkeypatch.setattr(runs, "RUNS", tmp_path / "runs")
-    monkeypatch.setattr(runs, "LATEST", tmp_path / "runs" / "latest")
-
-
-def new_run(folder=None):
-    return create_run(folder, BASIC, 7, DATASET, engine="cell", shards=2)
+def new_run(folder=None, recipe=BASIC, **options):
+    return create_run(folder, recipe, 7, DATASET, engine="cell", shards=2, **options)
 
 
 def test_settings_hold_every_value_the_data_and_the_versions():
     settings = json.loads((new_run().folder / "settings.json").read_text())
     assert settings["recipe"]["batch_size"] == 100 and settings["seed"] == 7
+    assert settings["recipe"] == dataclasses.asdict(BASIC)
     assert settings["data"] | {"checksum": "abc", "source": "nowhere"} == settings["data"]
     assert set(settings["versions"]) == {"python", "tensorflow", "keras", "numpy"}
 
 
+@pytest.mark.parametrize("recipe, engine", [("steps-784", "scan"), ("steps-196", "folded")])
+def test_settings_name_the_engine_that_is_used(recipe, engine, monkeypatch):
+    monkeypatch.setattr(start, "load_dataset", lambda source, validation: DATASET)
+    flags = dict.fromkeys(("data", "run", "seed", "strategy", "replicas", "overwrite"))
+    run, _, _ = start.new_run(
+        argparse.Namespace(recipe_settings=RECIPES[recipe], engine="folded", **flags)
+    )
+    assert open_run(run.folder).settings["engine"] == engine
+
+
 def test_a_run_is_read_again_from_its_folder(tmp_path):
-    made = new_run(tmp_path / "here")
+    created = new_run(tmp_path / "here")
     read = open_run(tmp_path / "here")
-    assert read.recipe == made.recipe == BASIC
-    assert read.settings == made.settings
+    assert read.recipe == created.recipe == BASIC
+    assert read.settings == created.settings
 
 
 def test_latest_names_the_newest_run(tmp_path):
@@ -58,9 +74,30 @@ def test_best_model_has_the_weights_that_were_saved():
 
 def test_history_is_read_as_it_was_written():
     run = new_run()
-    rows = [{"epoch": 1, "train_loss": 0.5}, {"epoch": 2, "train_loss": 0.25}]
-    run.write_history(rows)
-    assert run.read_history() == rows
+    history = [METRICS, dataclasses.replace(METRICS, epoch=2, validation_accuracy=1.0)]
+    run.write_history(history)
+    assert repr(run.read_history()) == repr(history)  # nan is not equal to nan
+
+
+@dataclasses.dataclass(frozen=True)
+class NewerRecipe(Recipe):
+    """The recipe of a later version, with one more setting."""
+
+    zoneout: float = 0.0
+
+
+def test_a_new_setting_with_a_default_leaves_older_runs_and_checkpoints_valid(monkeypatch):
+    older = new_run()
+    session = Session(older, DATASET, quiet=True)
+    session.best.save()
+    session.latest.save()
+    monkeypatch.setattr(run_module, "Recipe", NewerRecipe)
+    newer = open_run(older.folder)
+    assert newer.recipe.zoneout == 0.0 and newer.recipe.units == BASIC.units
+    assert Session(newer, DATASET, quiet=True).latest.checkpoints
+    restored = newer.best_model()
+    for name, variable in session.model.variables_by_name.items():
+        np.testing.assert_array_equal(restored.variables_by_name[name], variable)
 
 
 def refused(call, *words):
@@ -76,19 +113,92 @@ def test_a_folder_with_something_in_it_is_refused_and_left_alone(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["precious"]
 
 
-def test_overwriting_gives_up_the_run_and_nothing_else(tmp_path):
-    run = new_run(tmp_path / "run")
+@pytest.mark.parametrize("left", ["", "lock", "settings.json.unfinished"])
+def test_a_folder_left_by_a_killed_process_can_be_used_again(left, tmp_path):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    if left:
+        (folder / left).write_text('{"recipe": {')
+    refused(lambda: open_run(folder), folder, f"start its training again with --run {folder}")
+    new_run(folder)
+    assert open_run(folder).recipe == BASIC
+    assert {path.name for path in folder.iterdir()} <= {"settings.json", "lock"}
+
+
+@pytest.mark.parametrize("foreign", ["precious", "checkpoints/precious"])
+def test_a_folder_without_settings_is_never_deleted(foreign, tmp_path):
+    (tmp_path / foreign).parent.mkdir(exist_ok=True)
+    (tmp_path / foreign).write_text("mine")
+    for overwrite in (False, True):
+        refused(lambda: new_run(tmp_path, overwrite=overwrite), tmp_path, "not empty")  # noqa: B023
+    assert (tmp_path / foreign).read_text() == "mine"
+
+
+def finished_run(folder):
+    """A run with every file that a training writes, and those that a killed one leaves."""
+    run = new_run(folder)
     run.checkpoints("best", model=run.new_model()).save()
-    run.write_history([{"epoch": 1}])
+    run.write_history([METRICS])
+    (folder / "test_result.json").write_text("{}")
+    (folder / "learning_curves.png").touch()
+    (folder / "history.csv.unfinished").touch()
+    (folder / "tmpab12cd34").mkdir()  # of a process that was killed while it saved the figure
+    (folder / "tmpab12cd34" / "learning_curves.png").touch()
+    return run
+
+
+def test_overwriting_deletes_the_run_and_nothing_else(tmp_path):
+    run = finished_run(tmp_path / "run")
     (run.folder / "notes.txt").write_text("mine")
-    refused(lambda: create_run(run.folder, BASIC, 8, DATASET, overwrite=True), run.folder)
+    refused(lambda: new_run(run.folder, overwrite=True), run.folder)
     assert (run.folder / "notes.txt").read_text() == "mine"
-    assert open_run(run.folder).read_history() == [{"epoch": 1}]  # nor is the run given up then
+    assert open_run(run.folder).read_history()[0].epoch == 1  # the run is not deleted either
     (run.folder / "notes.txt").unlink()
-    (run.folder / "history.csv.unfinished").touch()  # of a process that was killed
     again = create_run(run.folder, BASIC, 8, DATASET, overwrite=True, engine="cell", shards=1)
     assert again.settings["seed"] == 8 and again.read_history() == []
-    assert not list(again.folder.glob("checkpoints/best/*"))
+    assert {path.name for path in again.folder.iterdir()} == {"settings.json", "lock"}
+
+
+def test_a_run_that_is_being_trained_is_not_overwritten(tmp_path):
+    run = finished_run(tmp_path / "run")
+    with run.locked():
+        refused(lambda: new_run(run.folder, overwrite=True), run.folder, "another process")
+    assert open_run(run.folder).is_finished
+
+
+class Kill(Exception):
+    pass
+
+
+@pytest.mark.parametrize("operation", range(1, 11))
+def test_a_kill_while_overwriting_leaves_a_folder_that_can_be_used_again(
+    operation, tmp_path, monkeypatch
+):
+    run = finished_run(tmp_path / "run")
+    count = 0
+
+    def killed(original):
+        def call(*arguments, **options):
+            nonlocal count
+            count += 1
+            if count == operation:
+                raise Kill
+            return original(*arguments, **options)
+
+        return call
+
+    with monkeypatch.context() as patch, pytest.raises(Kill):
+        patch.setattr(os, "replace", killed(os.replace))
+        patch.setattr(shutil, "rmtree", killed(shutil.rmtree))
+        patch.setattr(Path, "unlink", killed(Path.unlink))
+        patch.setattr(Path, "write_text", killed(Path.write_text))
+        new_run(run.folder, overwrite=True)
+    if operation == 1:  # nothing is deleted yet
+        assert open_run(run.folder).is_finished
+    else:
+        refused(lambda: open_run(run.folder), f"again with --run {run.folder}")
+    new_run(run.folder, overwrite=True)
+    assert {path.name for path in run.folder.iterdir()} == {"settings.json", "lock"}
 
 
 def test_a_file_in_place_of_the_folder_is_refused(tmp_path):
@@ -96,21 +206,42 @@ def test_a_file_in_place_of_the_folder_is_refused(tmp_path):
     refused(lambda: new_run(tmp_path / "file"), tmp_path / "file", "--run")
 
 
-def test_no_run_yet():
+def test_the_first_run_does_not_exist_yet():
     refused(open_run, "train_mnist.py", "--run")
 
 
-def test_a_folder_that_is_no_run(tmp_path):
+def test_a_folder_without_a_run_is_refused(tmp_path):
+    (tmp_path / "notes.txt").touch()
     refused(lambda: open_run(tmp_path), tmp_path, "settings.json", "another folder")
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"recipe": {"units": 3}}'])
-def test_settings_that_are_none(tmp_path, content):
+def test_a_settings_file_with_something_else_is_refused(tmp_path, content):
     (tmp_path / "settings.json").write_text(content)
     refused(lambda: open_run(tmp_path), tmp_path, "settings", "another run")
 
 
-def test_a_run_without_a_checkpoint():
+@pytest.mark.parametrize(
+    "name, value, words",
+    [
+        ("augment", "afine_elastic", "augment is 'afine_elastic', not 'none' or"),
+        ("units", "128", "units is '128', not a whole number from 1 to 8,192"),
+        ("learning_rate", 100, "learning_rate is 100, not a number from"),
+        ("unit", 128, "unit"),
+    ],
+)
+def test_a_wrong_setting_is_named_in_one_sentence(name, value, words):
+    run = new_run()
+    run.settings["recipe"][name] = value
+    (run.folder / "settings.json").write_text(json.dumps(run.settings))
+    with pytest.raises(UserError) as mistake:
+        open_run(run.folder)
+    message = str(mistake.value)
+    assert words in message and str(run.folder) in message and "name another run." in message
+    assert "\n" not in message
+
+
+def test_a_run_without_a_checkpoint_is_refused():
     run = new_run()
     refused(run.best_model, run.folder, "another run")
 

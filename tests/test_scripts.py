@@ -1,7 +1,7 @@
 """The scripts, run as a user runs them: as programs, in a copy of the repository.
 
-Where a test is not about being a program, the script is called in this process instead: starting
-TensorFlow takes longer than what is tested.
+Most tests call the script in this process instead, because starting TensorFlow takes longer than
+what they test.
 """
 
 import csv
@@ -19,8 +19,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tf_lstm import runs
-from tf_lstm.drawn_digits import draw_digits
+from tf_lstm.data.synthetic import render_digits
+from tf_lstm.runs import locate
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 # 45 training images and a smaller network make a training of seconds; 4 divides neither 45 nor 41.
@@ -36,7 +36,7 @@ def write_idx(path, array, magic):
 def data_folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("digits")
     for part, count in (("train", 45), ("t10k", 31)):
-        images, labels = draw_digits(count, seed=count)
+        images, labels = render_digits(count, seed=count)
         write_idx(folder / f"{part}-images-idx3-ubyte.gz", images, 0x803)
         write_idx(folder / f"{part}-labels-idx1-ubyte.gz", labels, 0x801)
     return folder
@@ -44,7 +44,7 @@ def data_folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory):
-    """A copy of the repository, so that nothing of the user's runs and figures is touched."""
+    """A copy of the repository, so that the user's runs and figures do not change."""
     copy = tmp_path_factory.mktemp("clone") / "repository"
     for folder in ("tf_lstm", "scripts"):
         shutil.copytree(REPOSITORY / folder, copy / folder)
@@ -67,9 +67,9 @@ def run_script(repository):
 
 @pytest.fixture
 def call_script(monkeypatch, capfd, tmp_path):
-    """Like `run_script`, in this process. Name an --output: `figures/` is the user's own here."""
-    monkeypatch.setattr(runs, "RUNS", tmp_path / "runs")
-    monkeypatch.setattr(runs, "LATEST", tmp_path / "runs" / "latest")
+    """Like `run_script`, in this process. Pass --output, because `figures/` is the user's here."""
+    monkeypatch.setattr(locate, "RUNS", tmp_path / "runs")
+    monkeypatch.setattr(locate, "LATEST", tmp_path / "runs" / "latest")
 
     def call(script, *flags):
         monkeypatch.setattr(sys, "argv", list(map(str, (script, *flags))))
@@ -92,12 +92,12 @@ def trained(run_script, repository, data_folder):
     return result, Path((repository / "runs" / "latest").read_text().strip())
 
 
-def test_training_prints_what_a_person_wants_to_know(trained, data_folder):
+def test_training_prints_the_data_the_variables_each_epoch_and_the_result(trained, data_folder):
     result, folder = trained
     assert result.stderr == ""
     assert f"{data_folder.name}/ (not MNIST)" in result.stdout
     assert "42 images to train on, 3 to validate, 31 to test" in result.stdout
-    assert re.search(r"layers\[0\]\[0\]\.kernel +7 × 28 +196\n", result.stdout)
+    assert re.search(r"layers\[0\]\.kernel +7 × 28 +196\n", result.stdout)
     assert re.search(r"all +703\n", result.stdout)
     assert (
         len(re.findall(r"^epoch \d/2 .* train loss .* validation loss", result.stdout, re.M)) == 2
@@ -124,7 +124,7 @@ def test_a_run_leaves_its_settings_history_checkpoints_and_curves(trained):
     assert 0 <= json.loads((folder / "test_result.json").read_text())["accuracy"] <= 1
 
 
-def test_plot_takes_the_latest_run_from_any_folder(trained, run_script, repository, tmp_path):
+def test_plot_uses_the_newest_run_from_any_folder(trained, run_script, repository, tmp_path):
     result = run_script("plot_row_predictions.py", "--index", 3, folder=tmp_path)
     assert (result.returncode, result.stderr) == (0, "")
     figure = repository / "figures" / "row_predictions.png"
@@ -132,7 +132,7 @@ def test_plot_takes_the_latest_run_from_any_folder(trained, run_script, reposito
     assert not list(tmp_path.iterdir())
 
 
-def test_plot_of_a_digit_goes_where_it_is_told(trained, call_script, tmp_path):
+def test_a_plot_is_written_to_the_file_that_output_names(trained, call_script, tmp_path):
     result = call_script(
         *("plot_row_predictions.py", "--run", trained[1], "--split", "train", "--digit", 7),
         *("--output", tmp_path / "new" / "seven.svg"),
@@ -148,7 +148,7 @@ def test_plot_of_a_digit_goes_where_it_is_told(trained, call_script, tmp_path):
         ("--animate", "row_predictions.gif", b"GIF89a"),
     ],
 )
-def test_deeper_pictures(flag, name, start, trained, call_script, tmp_path):
+def test_depth_and_animation_are_written(flag, name, start, trained, call_script, tmp_path):
     flags = ("--run", trained[1], "--index", 3, "--output", tmp_path / name)
     result = call_script("plot_row_predictions.py", *flags, flag)
     assert (result.returncode, result.stderr) == (0, "")
@@ -173,10 +173,10 @@ def test_summary_of_all_test_images_and_two_runs(trained, call_script, tmp_path)
     assert last == pytest.approx({trained[1].name: accuracy, "second": accuracy}, abs=1e-6)
 
 
-def test_a_reference_is_trained_and_drawn(trained, data_folder, call_script, tmp_path):
+def test_reference_networks_are_trained_and_plotted(trained, data_folder, call_script, tmp_path):
     table, output = tmp_path / "reference.csv", tmp_path / "summary.svg"
     flags = ("--data", data_folder, "--epochs", 1, "--output", table)
-    result = call_script("train_reference.py", *flags)
+    result = call_script("benchmarks/reference_networks.py", *flags)
     assert (result.returncode, result.stderr) == (0, "")
     printed = re.findall(r"^ ?(\d+) rows .* test accuracy (\d+\.\d+) %$", result.stdout, re.M)
     assert [rows for rows, _ in printed] == ["7", "10", "14", "18", "21", "28"]
@@ -188,12 +188,12 @@ def test_a_reference_is_trained_and_drawn(trained, data_folder, call_script, tmp
     assert "convolutional" in output.read_text()
 
 
-def test_a_picture_of_ones_own_needs_no_data(trained, call_script, tmp_path):
-    Image.fromarray(255 - draw_digits(1, seed=0)[0][0]).save(tmp_path / "mine.png")
+def test_your_own_picture_needs_no_data(trained, call_script, tmp_path):
+    Image.fromarray(255 - render_digits(1, seed=0)[0][0]).save(tmp_path / "mine.png")
     image, output, no_data = tmp_path / "mine.png", tmp_path / "mine.svg", tmp_path / "none"
     flags = ("--run", trained[1], "--image", image, "--output", output, "--data", no_data)
-    for what in ((), ("--depth",)):
-        result = call_script("plot_row_predictions.py", *flags, *what)
+    for kind in ((), ("--depth",)):
+        result = call_script("plot_row_predictions.py", *flags, *kind)
         assert (result.returncode, result.stderr) == (0, "")
         assert "mine.png" in result.stdout and "<svg" in output.read_text()
 
@@ -216,7 +216,7 @@ def test_training_on_a_terminal_shows_its_progress(repository, data_folder, tmp_
     try:
         while part := os.read(terminal, 4096):
             shown += part
-    except OSError:  # the program has ended, and closed the terminal
+    except OSError:  # the program has ended and closed the terminal
         pass
     assert program.wait() == 0
     assert re.search(rb"\repoch 1/2 +100 %", shown)
@@ -227,11 +227,11 @@ def test_basic_prints_the_training_accuracy_every_50_steps(call_script, data_fol
     data = ("--data", data_folder, "--run", tmp_path / "run")
     result = call_script("train_mnist.py", *flags, *data)
     assert (result.returncode, result.stderr) == (0, "")
-    steps = re.findall(r"^step +(\d+)   accuracy on its batch", result.stdout, re.M)
+    steps = re.findall(r"^step +(\d+)   accuracy on this batch", result.stdout, re.M)
     assert steps == ["0", "50", "100"]  # 3 epochs of 42 steps
 
 
-def test_quiet_prints_the_result_alone(call_script, data_folder, tmp_path):
+def test_quiet_prints_only_the_result(call_script, data_folder, tmp_path):
     flags = ("--quiet", "--data", data_folder, "--run", tmp_path / "run")
     result = call_script("train_mnist.py", *SMALL, *flags)
     assert (result.returncode, result.stderr) == (0, "")
@@ -245,12 +245,14 @@ def test_quiet_prints_the_result_alone(call_script, data_folder, tmp_path):
         ("plot_row_predictions.py", "--run"),
         ("draw_digit.py", "--run"),
         ("reproduce_results.py", "--seeds"),
-        ("benchmark_accuracy.py", "--rounds"),
-        ("benchmark_workers.py", "--rounds"),
-        ("train_reference.py", "--epochs"),
+        ("make_figures.py", "--data"),
+        ("benchmarks/epoch.py", "--rounds"),
+        ("benchmarks/whole_command.py", "--rounds"),
+        ("benchmarks/workers.py", "--rounds"),
+        ("benchmarks/reference_networks.py", "--epochs"),
     ],
 )
-def test_help_comes_without_tensorflow(script, flag, run_script, tmp_path):
+def test_help_does_not_import_tensorflow(script, flag, run_script, tmp_path):
     (tmp_path / "tensorflow.py").write_text("raise SystemExit('imported TensorFlow')")
     result = run_script(script, "--help", PYTHONPATH=str(tmp_path))
     assert (result.returncode, result.stderr) == (0, "")
@@ -271,7 +273,17 @@ BAD_FLAGS = [
     ("train_mnist.py", ["--engine", "fast"], "--engine"),
     ("train_mnist.py", ["--overwrite"], "--run"),
     ("train_mnist.py", ["--resume", "--overwrite", "--run", "here"], "--run"),
+    ("train_mnist.py", ["--resume", "--epochs", "3"], "--epochs"),
+    ("train_mnist.py", ["--resume", "--set", "layers=2"], "--set"),
+    ("train_mnist.py", ["--set", "optimizer=adm"], "optimizer is 'adm', not 'adam' or 'rmsprop'"),
+    ("train_mnist.py", ["--set", "layers=0"], "layers is '0', not a whole number from 1 to 100"),
+    ("train_mnist.py", ["--set", "dropout=nan"], "dropout is 'nan', not a number from 0"),
+    ("train_mnist.py", ["--set", "unit=32"], "'unit=32' is not NAME=VALUE"),
+    ("train_mnist.py", ["--set", "units"], "'units' is not NAME=VALUE"),
+    ("train_mnist.py", ["--set", "bidirectional=true"], "set loss_rows to 'last'"),
+    ("train_mnist.py", ["--set", "time_steps=27"], "time_steps is 27, which does not divide"),
     ("reproduce_results.py", ["--seeds", "0"], "--seeds"),
+    ("reproduce_results.py", ["--output", "results.txt"], "--output"),
     ("reproduce_results.py", ["--recipe", "wrong"], "--recipe"),
     ("plot_row_predictions.py", ["--digit", "10"], "--digit"),
     ("plot_row_predictions.py", ["--index", "-1"], "--index"),
@@ -281,19 +293,38 @@ BAD_FLAGS = [
     ("plot_row_predictions.py", ["--summary", "--digit", "0"], "--digit"),
     ("plot_row_predictions.py", ["--depth", "--compare", "some_run"], "--compare"),
     ("plot_row_predictions.py", ["--reference", "some_file"], "--reference"),
+    ("plot_row_predictions.py", ["--output", "figure.doc"], "figure.doc"),
+    ("plot_row_predictions.py", ["--output", "figure.gif"], "figure.gif"),
+    ("plot_row_predictions.py", ["--animate", "--output", "figure.png"], "figure.png"),
+    ("benchmarks/epoch.py", ["--output", "table.json"], "table.json"),
 ]
 
 
 @pytest.mark.parametrize("script, flags, named", BAD_FLAGS)
-def test_wrong_flags_are_refused_without_tensorflow(script, flags, named, run_script, tmp_path):
+def test_wrong_flags_are_refused_without_tensorflow_and_nothing_is_created(
+    script, flags, named, run_script, repository, tmp_path
+):
     (tmp_path / "tensorflow.py").write_text("raise SystemExit('imported TensorFlow')")
+    before = sorted(repository.glob("runs/*"))
     result = run_script(script, *flags, PYTHONPATH=str(tmp_path))
     assert result.returncode == 2 and result.stdout == ""
+    assert result.stderr.count("\n") == 1  # one sentence
     assert named in result.stderr.splitlines()[-1]
+    assert sorted(repository.glob("runs/*")) == before
+
+
+def test_any_setting_can_be_set_and_is_recorded(call_script, data_folder, tmp_path):
+    settings = ("--set", "layers=2", "--set", "global_clipnorm=none", "--set", "optimizer=rmsprop")
+    run = ("--quiet", "--data", data_folder, "--run", tmp_path / "run")
+    result = call_script("train_mnist.py", *SMALL, *settings, *run)
+    assert (result.returncode, result.stderr) == (0, "")
+    recorded = json.loads((tmp_path / "run" / "settings.json").read_text())["recipe"]
+    assert (recorded["layers"], recorded["units"]) == (2, 7)
+    assert (recorded["global_clipnorm"], recorded["optimizer"]) == (None, "rmsprop")
 
 
 def refused(result, *words):
-    """Exit status 2, and one sentence with all of `words` in it."""
+    """Assert exit status 2 and one sentence that contains all of `words`."""
     assert result.returncode == 2 and result.stdout == ""
     assert result.stderr.count("\n") == 1 and "Traceback" not in result.stderr
     for word in words:
@@ -313,7 +344,7 @@ def test_a_used_run_folder_is_refused(trained, call_script, data_folder):
     assert (trained[1] / "history.csv").read_bytes() == history
 
 
-@pytest.mark.parametrize("changed", [{"time_steps": 14}, {"tested_order": "columns"}])
+@pytest.mark.parametrize("changed", [{"time_steps": 14}, {"eval_row_order": "columns"}])
 def test_plot_of_a_run_that_does_not_read_row_by_row_is_refused(
     changed, trained, call_script, tmp_path
 ):
@@ -331,7 +362,6 @@ def test_a_finished_run_is_not_resumed(trained, call_script):
 REFUSED_BY_PLOT = [
     (["--index", "31"], "--index 31"),
     (["--run", "NEW"], "NEW"),
-    (["--output", "NEW/figure.doc"], "NEW/figure.doc"),
     (["--image", "NEW/none.png"], "NEW/none.png"),
     (["--summary", "--split", "train", "--compare", "NEW"], "NEW"),
     (["--summary", "--compare", "RUN"], "same name"),
@@ -339,7 +369,9 @@ REFUSED_BY_PLOT = [
 
 
 @pytest.mark.parametrize("flags, named", REFUSED_BY_PLOT)
-def test_plot_of_what_is_not_there_is_refused(flags, named, trained, call_script, tmp_path):
+def test_plot_of_missing_data_is_refused_and_nothing_is_created(
+    flags, named, trained, call_script, tmp_path
+):
     new = tmp_path / "new"
     flags = [flag.replace("NEW", str(new)).replace("RUN", str(trained[1])) for flag in flags]
     run = [] if "--run" in flags else ["--run", trained[1]]
@@ -347,3 +379,15 @@ def test_plot_of_what_is_not_there_is_refused(flags, named, trained, call_script
     result = call_script("plot_row_predictions.py", *flags, *run, *output)
     refused(result, named.replace("NEW", str(new)))
     assert not new.exists()
+
+
+def test_results_are_not_mixed_with_a_run_of_other_settings(
+    trained, call_script, data_folder, tmp_path
+):
+    folder = tmp_path / "runs" / "results" / "default-0"
+    shutil.copytree(trained[1], folder)  # trained with other units
+    flags = ("--data", data_folder, "--seeds", 1, "--output", tmp_path / "results.csv")
+    result = call_script("reproduce_results.py", "--recipe", "default", *flags)
+    assert result.returncode == 2 and result.stderr.count("\n") == 1
+    assert str(folder) in result.stderr and "move it away" in result.stderr
+    assert not (tmp_path / "results.csv").exists()

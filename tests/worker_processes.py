@@ -1,4 +1,4 @@
-"""Programs of their own, as several workers on this machine if need be."""
+"""Starts scripts as processes, also as several workers on this machine."""
 
 import json
 import os
@@ -21,7 +21,7 @@ def start(arguments, tf_config=None):
 
 
 def finish(process, returncode=0):
-    """Wait for a process; its standard output and standard error."""
+    """Wait for a process and return its standard output and standard error."""
     output, errors = process.communicate()
     assert process.returncode == returncode, errors
     return output, errors
@@ -36,7 +36,7 @@ def free_addresses(count):
 
 
 def configs(count=2):
-    """TF_CONFIG of each of `count` workers."""
+    """The TF_CONFIG of each of `count` workers."""
     cluster = {"worker": free_addresses(count)}
     return [
         {"cluster": cluster, "task": {"type": "worker", "index": index}} for index in range(count)

@@ -1,16 +1,17 @@
-"""What a trained network makes of images that it was not trained on."""
+"""Row predictions and accuracy of a trained network."""
 
 import math
+import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 import tensorflow as tf
 
-from tf_lstm.model import NUM_CLASSES
-from tf_lstm.startup import cores
+from tf_lstm.model import NUM_CLASSES, RowClassifier
 
-BATCH_SIZE = 500  # images at a time: bounds the memory; only `shuffled` orders depend on it
+BATCH_SIZE = 500  # limits the memory; affects the results only for row order "shuffled"
 
 
 @dataclass(frozen=True)
@@ -19,41 +20,38 @@ class Evaluation:
 
     loss: float  # mean cross-entropy, nats
     accuracy: float  # 0..1
-    accuracy_per_digit: tuple[float, ...]  # of the images of each digit, 0..1; nan where none is
+    accuracy_per_class: tuple[float, ...]  # 0..1; nan for a class without images
     count: int  # images
 
 
-def in_batches(read, images):
-    """`read(batch)` for batch after batch of `images`, side by side, as one array."""
+def in_batches(predict: Callable[[np.ndarray], tf.Tensor], images: np.ndarray) -> np.ndarray:
+    """`predict(batch)` for all images, several batches at a time, as one array."""
     batches = [images[start : start + BATCH_SIZE] for start in range(0, len(images), BATCH_SIZE)]
-    with ThreadPoolExecutor(cores()) as pool:  # TensorFlow computes outside Python's lock
-        return np.concatenate(list(pool.map(lambda batch: read(batch).numpy(), batches)))
+    threads = tf.config.threading.get_inter_op_parallelism_threads() or os.cpu_count()
+    with ThreadPoolExecutor(threads) as pool:  # TensorFlow computes without holding the GIL
+        return np.concatenate(list(pool.map(lambda batch: predict(batch).numpy(), batches)))
 
 
-def row_predictions(model, images):
-    """Probabilities after every row, for any number of images.
-
-    Args:
-        model: a `RowClassifier`.
-        images: (n, 28, 28) uint8.
+def row_predictions(model: RowClassifier, images: np.ndarray) -> np.ndarray:
+    """Probabilities after every row of images (n, 28, 28) uint8.
 
     Returns:
-        (n, time steps, classes) float32 array; each row sums to 1.
+        (n, time steps, classes) float32; each row's probabilities sum to 1.
     """
-    return tf.nn.softmax(in_batches(model.read_images, images)).numpy()
+    return tf.nn.softmax(in_batches(model.row_logits, images)).numpy()
 
 
-def evaluate(model, images, labels):
-    """Classify all of `images` (n, 28, 28) uint8 by the last row's logits, and compare."""
+def evaluate(model: RowClassifier, images: np.ndarray, labels: np.ndarray) -> Evaluation:
+    """Loss and accuracy after the last row, on images (n, 28, 28) uint8 with labels (n,)."""
     if not len(labels):
         return Evaluation(math.nan, math.nan, (math.nan,) * NUM_CLASSES, 0)
-    logits = in_batches(model.classify, images)  # (n, classes)
+    logits = in_batches(model.image_logits, images)  # (n, classes)
     losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
     correct = logits.argmax(axis=1) == labels
-    per_digit = (correct[labels == digit] for digit in range(NUM_CLASSES))
+    by_class = [correct[labels == label] for label in range(NUM_CLASSES)]
     return Evaluation(
         loss=float(np.mean(losses)),
         accuracy=float(np.mean(correct)),
-        accuracy_per_digit=tuple(float(c.mean()) if len(c) else float("nan") for c in per_digit),
+        accuracy_per_class=tuple(float(c.mean()) if len(c) else math.nan for c in by_class),
         count=len(labels),
     )

@@ -1,204 +1,117 @@
 """The network: rows -> input projection -> LSTM layers -> output projection -> logits."""
 
-import numpy as np
+from collections.abc import Callable
+
 import tensorflow as tf
 
-from tf_lstm import folded
-from tf_lstm.recurrent import LONGEST_UNROLLED, unroll, zero_state
-from tf_lstm.rows import SIZE, features, images_to_rows
+from tf_lstm.initializers import new_projection
+from tf_lstm.lstm import LSTMLayer
+from tf_lstm.rows import IMAGE_SIZE, count_features, images_to_rows
+from tf_lstm.seeds import initializer_seeds
+from tf_lstm.settings import Recipe
 
 NUM_CLASSES = 10
+IMAGES = tf.TensorSpec((None, IMAGE_SIZE, IMAGE_SIZE), tf.uint8)
 
 
 class RowClassifier(tf.Module):
-    """An LSTM that reads an image row by row and says after every row which digit it takes it for.
+    """An LSTM that reads an image row by row and outputs class logits after every row.
 
-    All variables are in the open: `weights['in']` (features, units), `biases['in']` (units,),
-    `weights['out']` (units * directions, classes), `biases['out']` (classes,), and the `kernel`,
-    `recurrent_kernel` and `bias` of every `tf.keras.layers.LSTMCell` in `layers`: a list of layers,
-    each a list of its cells, one for each direction.
+    The variables are `weights['in']` (features, units), `biases['in']` (units,), `weights['out']`
+    (units, classes), `biases['out']` (classes,), and the `kernel`, `recurrent_kernel` and `bias`
+    of every layer in `layers`.
 
     Args:
-        recipe: a `Recipe`; the input projection is there if the recipe has one.
-        seed: of the initial values; the same seed gives the same network.
-        engine: "cell" unrolls the cells row by row; "folded" computes the same with less work.
-        dtype: of all variables and results; float64 is for checking formulas.
+        recipe: the settings.
+        new_layer: makes a layer from the arguments of `LSTMLayer`.
+        seed: determines the initial values.
+        dtype: the type of all variables and logits; float64 is for checking formulas.
     """
 
-    def __init__(self, recipe, seed=0, engine="cell", dtype=tf.float32):
+    def __init__(
+        self,
+        recipe: Recipe,
+        new_layer: Callable[..., LSTMLayer] = LSTMLayer,
+        seed: int = 0,
+        dtype: tf.DType = tf.float32,
+    ) -> None:
         super().__init__()
-        self.recipe = recipe
-        # The folded engine writes out every row; a long sequence is read in a loop, by the cell.
-        self.engine = engine if recipe.time_steps <= LONGEST_UNROLLED else "cell"
-        self.dtype = dtype
-        directions = 2 if recipe.bidirectional else 1
-        # Seeds for the two projections, and for both kernels of each cell.
-        count = 2 + 2 * recipe.layers * directions
-        seeds = iter(int(word) for word in np.random.SeedSequence(seed).generate_state(count))
-
-        self.weights = {}
-        self.biases = {}
-        width = features(recipe)
+        self.recipe, self.dtype = recipe, dtype
+        initializer = recipe.initializer
+        seeds = iter(initializer_seeds(seed, 2 + 4 * recipe.layers))
+        self.weights: dict[str, tf.Variable] = {}
+        self.biases: dict[str, tf.Variable] = {}
+        self.layers: list[LSTMLayer] = []
+        size = count_features(recipe)
         if recipe.input_projection:
-            self.add_projection("in", width, recipe.units, next(seeds))
-            width = recipe.units
-        self.add_projection("out", recipe.units * directions, NUM_CLASSES, next(seeds))
-        self.layers = []
+            projection = new_projection(size, recipe.units, initializer, next(seeds), dtype)
+            self.weights["in"], self.biases["in"] = projection
+            size = recipe.units
+        out_seed = next(seeds)
         for _ in range(recipe.layers):
-            self.layers.append([self.new_cell(width, seeds) for _ in range(directions)])
-            width = recipe.units * directions
-        # Traced once and called for every row: a graph with 28 copies takes four times as long.
-        self.traced_cells = [
-            [tf.function(cell, autograph=False) for cell in cells] for cells in self.layers
-        ]
-
-    def add_projection(self, name, inputs, outputs, seed):
-        """Make `weights[name]` and `biases[name]`."""
-        if self.recipe.initial_values == "normal":
-            initializer, bias = tf.keras.initializers.RandomNormal(stddev=1.0, seed=seed), 0.1
-        else:  # Glorot & Bengio 2010
-            initializer, bias = tf.keras.initializers.GlorotUniform(seed), 0.0
-        initial = initializer((inputs, outputs), self.dtype)
-        self.weights[name] = tf.Variable(initial, name=f"weights/{name}")
-        self.biases[name] = tf.Variable(
-            tf.fill((outputs,), tf.cast(bias, self.dtype)), name=f"biases/{name}"
-        )
-
-    def new_cell(self, inputs, seeds):
-        """A cell for inputs of so many features; takes two of `seeds`, an iterator."""
-        units = self.recipe.units
-        kernel_seed, recurrent_seed = next(seeds), next(seeds)
-        if self.recipe.initial_values == "normal":
-            # BasicLSTMCell kept both kernels in one matrix (inputs + units, 4 * units), and drew
-            # from Glorot's limits for that shape.
-            limit = (6 / (inputs + units + 4 * units)) ** 0.5
-            kernel = tf.keras.initializers.RandomUniform(-limit, limit, kernel_seed)
-            recurrent = tf.keras.initializers.RandomUniform(-limit, limit, recurrent_seed)
-        else:
-            kernel = tf.keras.initializers.GlorotUniform(kernel_seed)
-            recurrent = tf.keras.initializers.Orthogonal(seed=recurrent_seed)
-        cell = tf.keras.layers.LSTMCell(
-            units,
-            kernel_initializer=kernel,
-            recurrent_initializer=recurrent,
-            unit_forget_bias=True,  # the older cell's forget_bias=1.0, kept in the bias itself
-            dtype=tf.as_dtype(self.dtype).name,
-        )
-        cell.build((None, inputs))
-        return cell
+            self.layers.append(new_layer(size, recipe.units, initializer, seeds, dtype))
+            size = self.layers[-1].units
+        projection = new_projection(size, NUM_CLASSES, initializer, out_seed, dtype)
+        self.weights["out"], self.biases["out"] = projection
 
     @property
-    def variables_by_name(self):
-        """Every trained `tf.Variable` by the name under which the README speaks of it."""
-        cells = {
-            f"layers[{number}][{direction}].{part}": variable.value
-            for number, cells in enumerate(self.layers)
-            for direction, cell in enumerate(cells)
-            for part, variable in zip(
-                ("kernel", "recurrent_kernel", "bias"), cell.trainable_variables, strict=True
-            )
+    def variables_by_name(self) -> dict[str, tf.Variable]:
+        """Every trained variable, from the input to the output."""
+        layers = {
+            f"layers[{layer_index}].{name}": variable
+            for layer_index, layer in enumerate(self.layers)
+            for name, variable in layer.variables_by_name.items()
         }
         projections = {
-            name: {
-                f"weights['{name}']": self.weights[name],
-                f"biases['{name}']": self.biases[name],
-            }
-            for name in self.weights
+            key: {f"weights['{key}']": self.weights[key], f"biases['{key}']": self.biases[key]}
+            for key in self.weights
         }
-        return projections.get("in", {}) | cells | projections["out"]
+        return projections.get("in", {}) | layers | projections["out"]
 
-    def project_rows(self, rows):
-        """Project every row: (batch, time steps, features) -> (batch, time steps, units)."""
-        _, time_steps, row_features = rows.shape
-        flat_rows = tf.reshape(rows, (-1, row_features))  # (batch * time steps, features)
-        projected = flat_rows @ self.weights["in"] + self.biases["in"]
-        return tf.reshape(projected, (-1, time_steps, self.recipe.units))
+    def project_in(self, rows: tf.Tensor) -> tf.Tensor:
+        """(batch, time steps, features) -> (batch, time steps, units)."""
+        return project(rows, self.weights["in"], self.biases["in"])
 
-    def project_hidden(self, hidden):
-        """Read logits off hidden states: (batch, time steps, units * directions) -> (…, 10)."""
-        _, time_steps, width = hidden.shape
-        flat_hidden = tf.reshape(hidden, (-1, width))
-        logits = flat_hidden @ self.weights["out"] + self.biases["out"]
-        return tf.reshape(logits, (-1, time_steps, NUM_CLASSES))
-
-    def read_layer(self, inputs, number, direction):
-        """All hidden states of one layer in one direction, in the order of `inputs`' rows.
-
-        inputs: (batch, time steps, features), projected already where that is not folded.
-        Returns (batch, time steps, units).
-        """
-        if direction == 1:
-            inputs = tf.reverse(inputs, axis=[1])
-        if self.engine == "folded":
-            cell = self.layers[number][direction]
-            kernel, bias = tf.convert_to_tensor(cell.kernel), tf.convert_to_tensor(cell.bias)
-            if number == 0 and self.recipe.input_projection:
-                kernel, bias = folded.fold(self.weights["in"], self.biases["in"], kernel, bias)
-            outputs = folded.read_rows(inputs, kernel, cell.recurrent_kernel, bias)
-        else:
-            hidden, cell_state = zero_state(tf.shape(inputs)[0], self.recipe.units, inputs.dtype)
-            outputs, _, _ = unroll(self.traced_cells[number][direction], inputs, hidden, cell_state)
-        return tf.reverse(outputs, axis=[1]) if direction == 1 else outputs
-
-    def hidden_states(self, rows, dropout_seed=None):
-        """The top layer's hidden states: a list of (batch, time steps, units), one a direction."""
-        outputs = rows
-        if self.recipe.input_projection and self.engine == "cell":
-            outputs = self.project_rows(rows)
-        for number, cells in enumerate(self.layers):
-            states = [self.read_layer(outputs, number, d) for d in range(len(cells))]
-            if dropout_seed is not None and self.recipe.dropout:
-                states = [
-                    # A fresh mask for each image and row, as DropoutWrapper drew it.
-                    tf.nn.experimental.stateless_dropout(
-                        state,
-                        self.recipe.dropout,
-                        tf.random.experimental.stateless_fold_in(
-                            dropout_seed, number * len(cells) + direction
-                        ),
-                    )
-                    for direction, state in enumerate(states)
-                ]
-            outputs = tf.concat(states, axis=-1)
-        return states
-
-    def __call__(self, rows, dropout_seed=None):
-        """Logits after every row, or of a bidirectional network after all of them.
+    def __call__(self, rows: tf.Tensor, dropout_seed: tf.Tensor | None = None) -> tf.Tensor:
+        """Logits after every row.
 
         Args:
-            rows: (batch, time steps, features), the variables' dtype.
-            dropout_seed: (2,) integers while training; None for no dropout.
+            rows: (batch, time steps, features).
+            dropout_seed: (2,) integers during training; None for no dropout.
 
         Returns:
-            (batch, time steps, classes). The last row's, `logits[:, -1]`, classify the image; the
-            ones before it are what the network would say had it seen only the rows so far. For a
-            bidirectional network (batch, 1, classes): it reads the rows backwards as well, so a
-            row's hidden states know of the rows below. See `logits_of_prefixes` for these.
+            (batch, time steps, classes). `logits[:, -1]` classifies the image. If all layers are
+            causal, the earlier logits are predictions from the rows read so far.
         """
-        states = self.hidden_states(rows, dropout_seed)
-        if not self.recipe.bidirectional:
-            return self.project_hidden(states[0])
-        forward, backward = states
-        # The backward pass ends at row 0; at the last row it has seen one row only.
-        return self.project_hidden(tf.stack([tf.concat([forward[:, -1], backward[:, 0]], -1)], 1))
+        outputs = self.project_in(rows) if self.recipe.input_projection else rows
+        for layer_index, layer in enumerate(self.layers):
+            outputs, _ = layer(outputs)  # (batch, time steps, units)
+            if dropout_seed is not None and self.recipe.dropout:
+                # A new mask for every image and row, as in TensorFlow 1's DropoutWrapper.
+                seed = tf.random.experimental.stateless_fold_in(dropout_seed, layer_index)
+                outputs = tf.nn.experimental.stateless_dropout(outputs, self.recipe.dropout, seed)
+        return project(outputs, self.weights["out"], self.biases["out"])
 
-    def logits_of_prefixes(self, rows):
-        """Logits after every row, each as if the image ended there: (batch, time steps, classes).
-
-        The same as `model(rows)` for a network that reads in one direction. A bidirectional one
-        reads each prefix of the rows by itself.
-        """
-        if not self.recipe.bidirectional:
-            return self(rows)
-        prefixes = (rows[:, : row + 1] for row in range(rows.shape[1]))
-        return tf.concat([self(prefix) for prefix in prefixes], axis=1)
-
-    @tf.function(input_signature=[tf.TensorSpec((None, SIZE, SIZE), tf.uint8)], autograph=False)
-    def classify(self, images):
+    @tf.function(input_signature=[IMAGES], autograph=False)
+    def image_logits(self, images: tf.Tensor) -> tf.Tensor:
         """Logits of uint8 images (batch, 28, 28) after the last row: (batch, classes)."""
         return self(images_to_rows(images, self.recipe, self.dtype))[:, -1]
 
-    @tf.function(input_signature=[tf.TensorSpec((None, SIZE, SIZE), tf.uint8)], autograph=False)
-    def read_images(self, images):
-        """Logits after every row of uint8 images (batch, 28, 28): (batch, time steps, classes)."""
-        return self.logits_of_prefixes(images_to_rows(images, self.recipe, self.dtype))
+    @tf.function(input_signature=[IMAGES], autograph=False)
+    def row_logits(self, images: tf.Tensor) -> tf.Tensor:
+        """Logits of uint8 images (batch, 28, 28) after every row: (batch, time steps, classes).
+
+        If a layer is not causal, the network runs on each prefix of the rows separately.
+        """
+        rows = images_to_rows(images, self.recipe, self.dtype)
+        if all(layer.causal for layer in self.layers):
+            return self(rows)
+        prefixes = (rows[:, : row + 1] for row in range(rows.shape[1]))
+        return tf.concat([self(prefix)[:, -1:] for prefix in prefixes], axis=1)
+
+
+def project(inputs: tf.Tensor, weights: tf.Variable, biases: tf.Variable) -> tf.Tensor:
+    """The same linear map at every time step: (batch, time steps, m) -> (batch, time steps, n)."""
+    _, time_steps, size = inputs.shape
+    flat = tf.reshape(inputs, (-1, size))  # (batch * time steps, m)
+    return tf.reshape(flat @ weights + biases, (-1, time_steps, weights.shape[1]))

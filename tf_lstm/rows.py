@@ -1,30 +1,29 @@
-"""Images as a recipe reads them: pixels as numbers, rows as time steps."""
+"""Images as sequences: pixels as numbers, rows as time steps."""
 
 import numpy as np
 import tensorflow as tf
 
-SIZE = 28  # pixels along each side of an image
-PERMUTATION = np.random.default_rng(28).permutation(SIZE)  # of row order "permuted"
-EVALUATION_SEED = (28, 28)  # of row order "shuffled", where images are not trained on
+from tf_lstm.settings import Recipe
+
+IMAGE_SIZE = 28  # pixels on each side of an image
+PERMUTATION = np.random.default_rng(28).permutation(IMAGE_SIZE)  # for row order "permuted"
+EVALUATION_SEED = (28, 28)  # for row order "shuffled", when not training
 
 
-def features(recipe):
-    """How many numbers a time step has."""
-    return SIZE * (SIZE + recipe.pad_columns) // recipe.time_steps
+def count_features(recipe: Recipe) -> int:
+    """The number of features of a time step."""
+    return IMAGE_SIZE * (IMAGE_SIZE + recipe.pad_columns) // recipe.time_steps
 
 
-def arrange(images, row_order, seed):
-    """Put each image's rows in the order in which they are read.
+def order_rows(images: tf.Tensor, row_order: str, seed: tf.Tensor | tuple[int, int]) -> tf.Tensor:
+    """Images (batch, 28, 28) with their rows in the order in which they are read.
 
     Args:
         images: (batch, 28, 28).
-        row_order: "reading", from top to bottom; "reversed", from bottom to top; "columns", from
-            left to right; "permuted", in one order drawn once for all; "shuffled", in an order
-            drawn for each image.
-        seed: (2,) integers, of "shuffled".
-
-    Returns:
-        The same pixels, (batch, 28, 28).
+        row_order: "reading" from top to bottom; "reversed" from bottom to top; "columns" from left
+            to right; "permuted" in one random order for all images; "shuffled" in a random order
+            for each image.
+        seed: (2,) integers; used only by row order "shuffled".
     """
     if row_order == "reversed":
         return tf.reverse(images, axis=[1])
@@ -33,32 +32,38 @@ def arrange(images, row_order, seed):
     if row_order == "permuted":
         return tf.gather(images, PERMUTATION, axis=1)
     if row_order == "shuffled":
-        drawn = tf.random.stateless_uniform((tf.shape(images)[0], SIZE), seed)
-        return tf.gather(images, tf.argsort(drawn, axis=1), batch_dims=1)
+        keys = tf.random.stateless_uniform((tf.shape(images)[0], IMAGE_SIZE), seed)
+        return tf.gather(images, tf.argsort(keys, axis=1), batch_dims=1)
     return images
 
 
-def images_to_rows(images, recipe, dtype=tf.float32, seed=None):
-    """Turn pixels into the rows that the network reads.
+def images_to_rows(
+    images: tf.Tensor,
+    recipe: Recipe,
+    dtype: tf.DType = tf.float32,
+    seed: tf.Tensor | None = None,
+) -> tf.Tensor:
+    """The rows that the network reads.
 
     Args:
         images: (batch, 28, 28) uint8, or float32 pixels from 0 to 255.
-        recipe: a `Recipe`.
-        seed: (2,) integers while training, of a row order that is drawn; None for images that are
-            not trained on.
+        recipe: the settings.
+        dtype: the type of the rows.
+        seed: (2,) integers for training images; used only by row order "shuffled". None for images
+            that are not trained on.
 
     Returns:
-        (batch, time steps, features) of `dtype`: pixels in [0, 1] less the recipe's offset, and
-        blank columns (the offset does not move these: they hold zeros).
+        (batch, time steps, features): pixels in [0, 1] minus the recipe's offset. The columns that
+        pad an image hold zeros, whatever the offset.
     """
     if seed is None:
-        images = arrange(images, recipe.tested_order, EVALUATION_SEED)
+        images = order_rows(images, recipe.eval_row_order, EVALUATION_SEED)
     else:
-        images = arrange(images, recipe.row_order, seed)
+        images = order_rows(images, recipe.row_order, seed)
     rows = tf.cast(images, dtype) / 255 - tf.cast(recipe.pixel_offset, dtype)
-    groups = recipe.pad_columns if recipe.pad_place == "between" else 1
     if recipe.pad_columns:
-        columns = tf.reshape(rows, (-1, SIZE, groups, SIZE // groups))
-        blank = [[0, 0], [0, 0], [0, 0], [0, recipe.pad_columns // groups]]
-        rows = tf.pad(columns, blank)  # (batch, 28, groups, 28 / groups and its blanks)
-    return tf.reshape(rows, (-1, recipe.time_steps, features(recipe)))
+        groups = recipe.pad_columns if recipe.pad_position == "between" else 1
+        rows = tf.reshape(rows, (-1, IMAGE_SIZE, groups, IMAGE_SIZE // groups))
+        blanks = [[0, 0], [0, 0], [0, 0], [0, recipe.pad_columns // groups]]
+        rows = tf.pad(rows, blanks)  # (batch, 28, groups, 28 / groups + blanks per group)
+    return tf.reshape(rows, (-1, recipe.time_steps, count_features(recipe)))

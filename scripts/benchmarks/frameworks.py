@@ -1,0 +1,87 @@
+"""The network that epoch.py measures, in Keras and PyTorch.
+
+Each function builds it for the settings and the images, and returns the `Workload` to measure.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+LEARNING_RATE = 1e-3
+INFERENCE_BATCH = 500
+
+Settings = Mapping[str, Any]  # batch_size, units, layers and time_steps
+
+
+class Workload(NamedTuple):
+    """What is measured."""
+
+    train: Callable[[], object]  # one epoch with Adam
+    infer: Callable[[], object]  # classifies all images
+    first_step: Callable[[], object]  # trains on one batch, so that everything is compiled
+
+
+# Takes the settings, the images (n, 28, 28) uint8 and their labels (n,) int32.
+Build = Callable[[Settings, np.ndarray, np.ndarray], Workload]
+
+
+def as_rows(settings: Settings, images: np.ndarray) -> np.ndarray:
+    """Images (n, 28, 28) uint8 -> (n, time steps, features) float32 in [0, 1]."""
+    return images.reshape(len(images), settings["time_steps"], -1).astype(np.float32) / 255
+
+
+def keras(settings: Settings, images: np.ndarray, labels: np.ndarray) -> Workload:
+    """Keras' LSTM layers and `fit`."""
+    import tensorflow as tf
+
+    layers = tf.keras.layers
+    batch_size, units = settings["batch_size"], settings["units"]
+    network = [layers.Dense(units)]
+    for layer_index in range(settings["layers"]):
+        return_sequences = layer_index < settings["layers"] - 1
+        network.append(layers.LSTM(units, return_sequences=return_sequences))
+    model = tf.keras.Sequential([*network, layers.Dense(10)])
+    model.compile(
+        tf.keras.optimizers.Adam(LEARNING_RATE),
+        tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+    )
+    rows = as_rows(settings, images)
+    return Workload(
+        lambda: model.fit(rows, labels, batch_size, verbose=0),
+        lambda: model.predict(rows, INFERENCE_BATCH, verbose=0).argmax(axis=1),
+        lambda: model.fit(rows[:batch_size], labels[:batch_size], batch_size, verbose=0),
+    )
+
+
+def pytorch(settings: Settings, images: np.ndarray, labels: np.ndarray) -> Workload:
+    """PyTorch's nn.LSTM, in a plain training loop."""
+    import torch
+
+    class Network(torch.nn.Module):
+        def __init__(self, features: int, units: int, layers: int) -> None:
+            super().__init__()
+            self.project_in = torch.nn.Linear(features, units)
+            self.lstm = torch.nn.LSTM(units, units, layers, batch_first=True)
+            self.project_out = torch.nn.Linear(units, 10)
+
+        def forward(self, rows: Any) -> Any:
+            return self.project_out(self.lstm(self.project_in(rows))[0][:, -1])
+
+    rows, targets = torch.from_numpy(as_rows(settings, images)), torch.from_numpy(labels).long()
+    network = Network(rows.shape[2], settings["units"], settings["layers"])
+    optimizer = torch.optim.Adam(network.parameters(), LEARNING_RATE)
+    cross_entropy = torch.nn.CrossEntropyLoss()
+
+    def train(order: Any = None) -> None:
+        order = torch.randperm(len(targets)) if order is None else order
+        for batch in torch.split(order, settings["batch_size"]):
+            optimizer.zero_grad()
+            cross_entropy(network(rows[batch]), targets[batch]).backward()
+            optimizer.step()
+
+    def infer() -> list[Any]:
+        with torch.no_grad():
+            return [network(batch).argmax(1) for batch in torch.split(rows, INFERENCE_BATCH)]
+
+    return Workload(train, infer, lambda: train(torch.arange(settings["batch_size"])))

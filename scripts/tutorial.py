@@ -1,0 +1,120 @@
+"""An LSTM that reads handwritten digits row by row: the whole idea on one page.
+
+Run it (a minute on 2 cores), or open it in an editor or a notebook and run it cell by cell.
+"""
+
+# %% Settings
+import os
+import sys
+import time
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # no error about a missing GPU
+import matplotlib.pyplot as plt
+import numpy as np
+import tensorflow as tf
+
+repository = Path(globals().get("__file__", "scripts/tutorial.py")).resolve().parents[1]
+sys.path.insert(0, str(repository))
+from tf_lstm.data.dataset import load_dataset
+
+time_steps, features = 28, 28  # an image is a sequence of 28 rows of 28 pixels
+units, num_classes = 128, 10
+batch_size, epochs = 256, 3
+tf.keras.utils.set_random_seed(0)  # the same numbers in every run
+
+# %% Data: MNIST (55,000 images to train on), or synthetic digits if it cannot be downloaded
+dataset = load_dataset()
+train_images, train_labels = dataset.train.images, dataset.train.labels  # (n, 28, 28), (n,)
+total_steps = epochs * (len(train_labels) // batch_size)
+print(f"{dataset.name}: {len(train_labels):,} training images, {total_steps} steps")
+
+# %% Variables: two projections, and the LSTM's kernel, recurrent kernel and bias
+glorot = tf.keras.initializers.GlorotUniform()
+weights = {
+    "in": tf.Variable(glorot((features, units))),
+    "out": tf.Variable(glorot((units, num_classes))),
+}
+biases = {"in": tf.Variable(tf.zeros(units)), "out": tf.Variable(tf.zeros(num_classes))}
+cell = tf.keras.layers.LSTMCell(units)
+cell.build((None, units))
+variables = [*weights.values(), *biases.values(), *(v.value for v in cell.trainable_variables)]
+
+
+# %% The network: project every row, unroll the cell over the rows, read logits after every row
+def predict_logits(images: tf.Tensor) -> tf.Tensor:
+    rows = tf.cast(images, tf.float32) / 255  # (batch, 28 rows, 28 pixels)
+    rows = tf.reshape(rows, (-1, features))  # (batch * 28, 28)
+    projected = tf.reshape(rows @ weights["in"] + biases["in"], (-1, time_steps, units))
+    hidden = cell_state = tf.zeros((tf.shape(images)[0], units))
+    logits = []
+    for time_step in tf.unstack(projected, axis=1):  # each (batch, units)
+        hidden, (_, cell_state) = cell(time_step, [hidden, cell_state])  # (batch, units) both
+        logits.append(hidden @ weights["out"] + biases["out"])  # (batch, 10)
+    return tf.stack(logits, axis=1)  # (batch, 28, 10)
+
+
+# %% The loss after every row: with the loss after the last row alone, the logits after the earlier
+# rows would mean nothing
+def compute_loss(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+    labels_by_row = tf.repeat(labels[:, tf.newaxis], time_steps, axis=1)  # (batch, 28)
+    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels_by_row, logits)  # (batch, 28)
+    return tf.reduce_mean(losses[:, -1] + tf.reduce_mean(losses, axis=1))
+
+
+# %% One training step, traced once into a graph
+warmup_steps = total_steps // 6  # then the learning rate decays from 8e-3 to 0
+schedule = tf.keras.optimizers.schedules.CosineDecay(
+    1e-4, total_steps - warmup_steps, warmup_target=8e-3, warmup_steps=warmup_steps
+)
+optimizer = tf.keras.optimizers.Adam(schedule)
+optimizer.build(variables)  # a traced function cannot create the optimizer's variables
+
+
+@tf.function
+def train_step(images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    with tf.GradientTape() as tape:
+        logits = predict_logits(images)
+        loss = compute_loss(logits, labels)
+    gradients = tape.gradient(loss, variables)
+    gradients, _ = tf.clip_by_global_norm(gradients, 1.0)  # allows the high learning rate
+    optimizer.apply(gradients, variables)
+    correct = tf.argmax(logits[:, -1], axis=1, output_type=tf.int32) == labels
+    return loss, tf.reduce_mean(tf.cast(correct, tf.float32))
+
+
+# %% The loop: every epoch visits the images in a new order
+random = np.random.default_rng(0)
+started = time.monotonic()
+for step in range(total_steps):
+    start = step % (total_steps // epochs) * batch_size
+    if start == 0:
+        order = random.permutation(len(train_labels))
+    batch = order[start : start + batch_size]
+    loss, accuracy = train_step(train_images[batch], train_labels[batch])
+    if step % 100 == 0 or step == total_steps - 1:
+        print(f"step {step:3}  loss {loss:.3f}  accuracy on this batch {100 * accuracy:5.1f} %")
+print(f"trained in {time.monotonic() - started:.0f} s")
+
+# %% The accuracy on the test images, which have not been used so far
+row_logits = tf.function(predict_logits)
+test_images, test_labels = dataset.test.images, dataset.test.labels
+predicted = [np.argmax(row_logits(part)[:, -1], axis=1) for part in np.array_split(test_images, 20)]
+accuracy = np.mean(np.concatenate(predicted) == test_labels)
+print(f"{dataset.name}, {len(test_labels):,} test images: accuracy {100 * accuracy:.2f} %")
+
+# %% How one prediction forms: the softmax after every row of an image. This 4 of MNIST looks like
+# a 6 until its second stroke begins
+index = 1938 % len(test_labels)
+image, label = test_images[index], test_labels[index]
+row_predictions = tf.nn.softmax(row_logits(image[np.newaxis])[0]).numpy()  # (28, 10)
+figure, axes = plt.subplots(7, 4, figsize=(10, 13), sharey=True, layout="constrained")
+for row, (panel, probabilities) in enumerate(zip(axes.flat, row_predictions, strict=True), 1):
+    colors = ["tab:blue" if digit == label else "tab:gray" for digit in range(num_classes)]
+    panel.bar(range(num_classes), probabilities, color=colors)
+    panel.set(title=f"after row {row}", xticks=range(num_classes), ylim=(0, 1))
+figure.suptitle(f"{dataset.name}, test image {index}, a {label} (blue)")
+figure.supxlabel("digit")
+figure.supylabel("probability")
+figure.savefig(repository / "figures" / "tutorial.png")
+print("row predictions in figures/tutorial.png")

@@ -1,0 +1,243 @@
+"""Exports: the lines of their page predict what the network predicts, without this package."""
+
+import contextlib
+import re
+import resource
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tf_lstm.data.dataset import Dataset, Split
+from tf_lstm.data.synthetic import render_digits
+from tf_lstm.engines.build import build_model
+from tf_lstm.evaluation import Evaluation, row_predictions
+from tf_lstm.export.archive import save_archive
+from tf_lstm.export.page import save_page
+from tf_lstm.export.saved_model import save_litert, save_saved_model
+from tf_lstm.recipes import DEFAULT, RECIPES
+from tf_lstm.runs.locate import create_run
+from tf_lstm.settings import Recipe
+from tf_lstm.terminal.errors import UserError
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+PAGE = (REPOSITORY / "tf_lstm" / "export" / "README.md").read_text(encoding="utf-8")
+IMAGES, LABELS = render_digits(7, seed=1)
+DATASET = Dataset("toy (not MNIST)", "nowhere", "abc", *[Split(IMAGES, LABELS)] * 3)
+HOW = {"engine": "cell", "shards": 1, "strategy": "none", "replicas": 1}
+
+
+def new_run(folder, recipe, finished=True):
+    """A run with initial values twice as large, so that its predictions differ between images."""
+    run = create_run(folder, recipe, 7, DATASET, newest=False, **HOW)
+    model = run.new_model()
+    for variable in model.variables_by_name.values():
+        variable.assign(2 * variable)
+    run.checkpoints("best", model=model).save()
+    if finished:
+        run.write_result(Evaluation(0.5, 0.9, (0.9,) * 10, 7))
+    return run
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return new_run(tmp_path_factory.mktemp("runs") / "toy", DEFAULT)
+
+
+@pytest.fixture(scope="module")
+def model(run):
+    return run.best_model()
+
+
+@pytest.fixture
+def small():
+    """A smaller network, for files whose content does not matter."""
+    return build_model(Recipe(units=6))
+
+
+def lines_of(heading):
+    """The Python lines below a heading of the page."""
+    return re.search(rf"## {heading}\n.*?```python\n(.*?)```", PAGE, re.S)[1]
+
+
+@pytest.fixture
+def export(monkeypatch, capfd):
+    """Call the script; returns its exit status and what it printed to standard error."""
+
+    def call(*flags):
+        script = str(REPOSITORY / "scripts" / "export_model.py")
+        monkeypatch.setattr(sys, "argv", [script, *map(str, flags)])
+        status = 0
+        try:
+            runpy.run_path(script, run_name="__main__")
+        except SystemExit as exit:
+            status = exit.code
+        return status, capfd.readouterr().err
+
+    return call
+
+
+def test_the_archive_holds_every_variable_under_its_name(model, tmp_path):
+    save_archive(model, tmp_path / "model.npz")
+    with np.load(tmp_path / "model.npz") as archive:
+        assert archive.files == list(model.variables_by_name)
+        for name, variable in model.variables_by_name.items():
+            np.testing.assert_array_equal(archive[name], variable)
+
+
+def test_the_page_s_numpy_lines_predict_row_by_row(model, tmp_path):
+    save_archive(model, tmp_path / "model.npz")
+    lines, names = lines_of("NumPy"), {}
+    assert len([line for line in lines.splitlines() if line]) <= 15
+    assert "tensorflow" not in lines
+    exec(lines, names)
+    with np.load(tmp_path / "model.npz") as archive:
+        logits = [names["row_logits"](image, archive) for image in IMAGES]
+    np.testing.assert_allclose(logits, model.row_logits(IMAGES), rtol=0, atol=1e-5)
+
+
+def run_alone(lines, folder, images):
+    """Run lines in a fresh process that cannot import this package; returns `by_row`."""
+    np.save(folder / "images.npy", images)
+    lines += "import sys\nassert not any('tf_lstm' in text for text in [*sys.modules, *sys.path])\n"
+    command = [sys.executable, "-I", "-c", lines + "np.save('by_row.npy', by_row)"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout, np.load(folder / "by_row.npy")
+
+
+def test_the_page_s_saved_model_lines_predict_in_a_process_without_this_package(model, tmp_path):
+    save_saved_model(model, tmp_path / "model.savedmodel")
+    printed, by_row = run_alone(lines_of("SavedModel"), tmp_path, IMAGES)
+    expected = row_predictions(model, IMAGES)
+    np.testing.assert_allclose(by_row, expected, rtol=0, atol=1e-6)
+    assert printed.startswith(str(expected[:, -1].argmax(axis=1)))
+    signatures = tf.saved_model.load(str(tmp_path / "model.savedmodel")).signatures
+    for count in (0, 1, 5):
+        result = signatures["classify"](images=tf.constant(IMAGES[:count]))
+        np.testing.assert_allclose(result["probabilities"], expected[:count, -1], rtol=0, atol=1e-6)
+
+
+def test_the_page_s_litert_lines_predict_in_a_process_without_this_package(model, tmp_path):
+    save_litert(model, tmp_path / "model.tflite")
+    assert (tmp_path / "model.tflite").stat().st_size > 546_000  # the weights are in it
+    expected = row_predictions(model, IMAGES)
+    for count in (1, 7):
+        _, by_row = run_alone(lines_of("LiteRT"), tmp_path, IMAGES[:count])
+        np.testing.assert_allclose(by_row, expected[:count], rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("changes", [{"bidirectional": True}, {"layers": 2, "pixel_offset": 0.5}])
+def test_litert_predicts_what_other_networks_predict(changes, tmp_path):
+    other = build_model(Recipe(units=5, loss_rows="last", **changes))
+    save_litert(other, tmp_path / "model.tflite")
+    interpreter = tf.lite.Interpreter(str(tmp_path / "model.tflite"))
+    probabilities = interpreter.get_signature_runner()(images=IMAGES)["probabilities"]
+    if probabilities.ndim == 3:
+        probabilities = probabilities[:, -1]
+    expected = tf.nn.softmax(other.image_logits(IMAGES))
+    np.testing.assert_allclose(probabilities, expected, rtol=0, atol=1e-6)
+
+
+SAVE = {
+    "npz": save_archive,
+    "tflite": save_litert,
+    "savedmodel": save_saved_model,
+    "html": lambda model, path: save_page(model, path, "toy", tuple("0123456789")),
+}
+
+
+def files_in(path):
+    """The content of a file, or of all files of a folder."""
+    return {each.name: each.read_bytes() for each in (path, *path.rglob("*")) if each.is_file()}
+
+
+@pytest.mark.parametrize("suffix", SAVE)
+def test_exporting_twice_gives_the_same_bytes(suffix, run, tmp_path):
+    paths = [tmp_path / f"{name}.{suffix}" for name in "ab"]
+    contents = []
+    for path in paths:
+        script = [sys.executable, REPOSITORY / "scripts" / "export_model.py", "--run", run.folder]
+        subprocess.run([*script, "--output", path], check=True, capture_output=True)
+        contents.append(list(files_in(path).items()))
+    for (name, one), (_, other) in zip(*map(sorted, contents), strict=True):
+        assert one == other or name == "fingerprint.pb"  # which holds a random number
+
+
+@pytest.mark.parametrize("suffix", SAVE)
+def test_an_export_replaces_an_older_one(suffix, small, tmp_path):
+    path = tmp_path / f"model.{suffix}"
+    for _ in range(2):
+        SAVE[suffix](small, path)
+    assert [*tmp_path.iterdir()] == [path] and files_in(path)
+
+
+def test_a_folder_that_is_not_a_saved_model_is_left_alone(small, tmp_path):
+    path = tmp_path / "mine.savedmodel"
+    path.mkdir()
+    (path / "letter.txt").write_text("dear")
+    with pytest.raises(UserError, match="is not a SavedModel"):
+        save_saved_model(small, path)
+    assert (path / "letter.txt").read_text() == "dear"
+
+
+@contextlib.contextmanager
+def disk_with(bytes_left):
+    """No file can grow beyond this size, as on a disk that is nearly full."""
+    _, largest = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (bytes_left, largest))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest))
+
+
+@pytest.mark.parametrize("bytes_left", [0, 2000])
+@pytest.mark.parametrize("suffix", SAVE)
+def test_a_full_disk_is_one_sentence_and_leaves_nothing(suffix, bytes_left, small, tmp_path):
+    path = tmp_path / f"model.{suffix}"
+    with disk_with(bytes_left), pytest.raises(UserError, match="choose another path") as report:
+        SAVE[suffix](small, path)
+    assert str(path) in str(report.value) and "\n" not in str(report.value)
+    assert not [*tmp_path.iterdir()]
+
+
+@pytest.mark.parametrize("output", ["model.onnx", "model"])
+def test_an_unknown_suffix_is_refused(output, run, export, tmp_path):
+    status, errors = export("--run", run.folder, "--output", tmp_path / output)
+    assert status == 2 and errors.count("\n") == 1 and ".npz, .savedmodel or .tflite" in errors
+    assert not [*tmp_path.iterdir()]
+
+
+def test_an_unfinished_run_is_refused(export, tmp_path):
+    unfinished = new_run(tmp_path / "half", Recipe(units=4), finished=False)
+    status, errors = export("--run", unfinished.folder, "--output", tmp_path / "a.npz")
+    assert status == 2 and errors.count("\n") == 1 and "is not finished" in errors
+    assert not (tmp_path / "a.npz").exists()
+
+
+@pytest.mark.parametrize("name", ["reversed", "steps-56", "bilstm-30"])
+def test_a_page_needs_a_run_that_reads_row_by_row(name, export, tmp_path):
+    other = new_run(tmp_path / name, RECIPES[name])
+    status, errors = export("--run", other.folder, "--output", tmp_path / "a.html")
+    assert status == 2 and errors.count("\n") == 1 and "choose another run" in errors
+    assert not (tmp_path / "a.html").exists()
+    assert export("--run", other.folder, "--output", tmp_path / "a.npz") == (0, "")
+
+
+def test_litert_without_an_operation_is_refused_in_one_sentence(tmp_path):
+    shuffled = build_model(Recipe(units=4, eval_row_order="shuffled"))
+    with pytest.raises(UserError, match="LiteRT lacks an operation"):
+        save_litert(shuffled, tmp_path / "a.tflite")
+    assert not [*tmp_path.iterdir()]
+
+
+def test_without_an_output_the_page_is_beside_the_run_and_below_1_mb(run, export):
+    assert export("--run", run.folder) == (0, "")
+    page = run.folder.with_name("toy.html")
+    assert 500_000 < page.stat().st_size < 1_000_000
+    assert not re.search(r"https?:|src=|@import|url\(", page.read_text(encoding="utf-8"))

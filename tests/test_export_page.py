@@ -1,0 +1,208 @@
+"""The exported page in a browser without a window; skipped where there is no Chromium."""
+
+import json
+
+import numpy as np
+import pytest
+from chromium import PROGRAM, Browser
+from PIL import Image
+from test_class_names import NAMES
+
+from tf_lstm.data.class_names import DIGITS
+from tf_lstm.data.photo import center
+from tf_lstm.data.synthetic import render_digits
+from tf_lstm.engines.build import build_model
+from tf_lstm.evaluation import row_predictions
+from tf_lstm.export.page import save_page
+from tf_lstm.plots.statistics import commit_row
+from tf_lstm.recipes import DEFAULT
+from tf_lstm.settings import Recipe
+
+pytestmark = pytest.mark.skipif(PROGRAM is None, reason="Chromium is not installed")
+IMAGES, _ = render_digits(100, seed=5)
+FOUR = [[(0.6, 0.15), (0.3, 0.55), (0.85, 0.55)], [(0.66, 0.3), (0.62, 0.9)]]  # shares of the side
+
+
+def new_model(recipe):
+    """A network with initial values twice as large, so that its predictions differ."""
+    model = build_model(recipe, seed=3)
+    for variable in model.variables_by_name.values():
+        variable.assign(2 * variable)
+    return model
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    with Browser(tmp_path_factory.mktemp("chromium")) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def model():
+    return new_model(DEFAULT)
+
+
+@pytest.fixture(scope="module")
+def page(model, tmp_path_factory):
+    path = tmp_path_factory.mktemp("page") / "model.html"
+    save_page(model, path, "toy, digits", DIGITS)
+    return path
+
+
+def predict(browser, images):
+    """The page's probabilities for uint8 images (n, 28, 28)."""
+    lists = images.reshape(len(images), -1).tolist()
+    return np.array(browser.evaluate(f"{json.dumps(lists)}.map(predict)"))
+
+
+def stroke(browser, line, steps=8):
+    """The points of a line, in pixels of the window."""
+    box = browser.evaluate("paper.getBoundingClientRect().toJSON()")
+    points = [np.linspace(a, b, steps) for a, b in zip(line, line[1:], strict=False)]
+    return (np.concatenate(points) * box["width"] + (box["x"], box["y"])).tolist()
+
+
+def shown(browser):
+    """The ink on the paper, the image that the network sees, and the probabilities, once shown."""
+    frames = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+    browser.evaluate(frames)
+    ink = "[...pen.getImageData(0, 0, 280, 280).data].filter((_, at) => at % 4 === 3)"
+    ink, seen, rows = (browser.evaluate(each) for each in (ink, "seen && [...seen]", "rows"))
+    return np.array(ink).reshape(280, 280) / 255, seen, rows
+
+
+def assert_same_image(seen, expected):
+    """Equal with Pillow 13; the order of the passes of its `resize` depends on the version."""
+    np.testing.assert_allclose(np.reshape(seen, (28, 28)), expected, rtol=0, atol=8)
+
+
+def text(browser, name):
+    return browser.evaluate(f"element({name!r}).textContent")
+
+
+def test_the_page_predicts_100_images_as_the_model_does(browser, page, model):
+    browser.open(page)
+    expected = row_predictions(model, IMAGES)
+    assert np.ptp(expected[:, -1], axis=0).max() > 0.1  # the images are distinguished
+    np.testing.assert_allclose(predict(browser, IMAGES), expected, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"input_projection": False, "pixel_offset": 0.5},
+        {"layers": 3, "input_projection": False},
+        {"layers": 2, "pad_columns": 14},
+        {"pad_columns": 14, "pad_position": "between", "pixel_offset": 1.0},
+    ],
+)
+def test_the_page_predicts_what_other_networks_predict(changes, browser, tmp_path):
+    other = new_model(Recipe(units=12, **changes))
+    save_page(other, tmp_path / "other.html", "other", DIGITS)
+    browser.open(tmp_path / "other.html")
+    expected = row_predictions(other, IMAGES[:9])
+    np.testing.assert_allclose(predict(browser, IMAGES[:9]), expected, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("width, height", [(1200, 900), (390, 844)])
+@pytest.mark.parametrize("pointer", ["mouse", "pen"])
+def test_a_drawing_is_prepared_and_predicted_as_in_python(
+    width, height, pointer, browser, page, model
+):
+    browser.open(page, width, height)
+    for line in FOUR:
+        browser.draw(stroke(browser, line), pointer)
+    ink, seen, rows = shown(browser)
+    image = center(ink)
+    assert_same_image(seen, image)
+    expected = row_predictions(model, image[None])[0]
+    np.testing.assert_allclose(rows, expected, rtol=0, atol=1e-5)
+    predicted = expected[-1].argmax()
+    assert text(browser, "answer") == f"{predicted} · {100 * expected[-1].max():.0f} %"
+    assert f"From row {commit_row(expected)} (the commit row) on" in text(browser, "sentence")
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_drawings_of_any_size_are_prepared_as_in_python(seed, browser, page):
+    random = np.random.default_rng(seed)
+    side, corner = random.uniform(0.05, 1), random.uniform(0, 0.5, 2)
+    browser.open(page)
+    for line in random.uniform(0, side, (2, 3, 2)):
+        browser.draw(stroke(browser, np.minimum(line + corner, 0.99), steps=3))
+    ink, seen, _ = shown(browser)
+    assert_same_image(seen, center(ink))
+
+
+def test_a_finger_draws(browser, page):
+    browser.open(page, 390, 844)
+    (start, *others) = stroke(browser, FOUR[0])
+    for kind, points in (("touchStart", [start]), *(("touchMove", [p]) for p in others)):
+        touches = [{"x": x, "y": y} for x, y in points]
+        browser.call("Input.dispatchTouchEvent", type=kind, touchPoints=touches)
+    browser.call("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
+    ink, seen, _ = shown(browser)
+    assert_same_image(seen, center(ink))
+    assert browser.evaluate("scrollY") == 0  # the finger does not scroll the page
+
+
+def press(browser, *keys):
+    for key in keys:
+        for kind in ("rawKeyDown", "keyUp"):
+            browser.call("Input.dispatchKeyEvent", type=kind, key=key, code=key)
+
+
+def test_the_keyboard_draws_and_clears(browser, page):
+    browser.open(page)
+    press(browser, "Tab")
+    assert browser.evaluate("document.activeElement.id") == "paper"
+    press(browser, "ArrowUp", " ", *["ArrowDown"] * 9, " ", *["ArrowLeft"] * 5)
+    ink, seen, _ = shown(browser)
+    assert_same_image(seen, center(ink))
+    assert ink[132:204, 140].min() == 1 and ink[:, :120].max() == 0
+    press(browser, "Delete")
+    ink, seen, rows = shown(browser)
+    assert not ink.any() and seen is rows is None
+    assert text(browser, "sentence") == "The paper is empty."
+
+
+def test_the_rows_read_can_be_chosen(browser, page):
+    browser.open(page)
+    browser.draw(stroke(browser, FOUR[0]))
+    _, _, rows = shown(browser)
+    browser.evaluate("element('row').focus()")
+    press(browser, "Home", "ArrowRight")
+    assert text(browser, "chosen") == "2"
+    percents = browser.evaluate("bars.map(([, percent]) => percent.textContent)")
+    assert percents == [f"{100 * probability:.1f} %" for probability in rows[1]]
+
+
+def test_class_names_replace_the_digits(browser, model, tmp_path):
+    names = ("</script>", *NAMES[1:])
+    save_page(model, tmp_path / "names.html", "clothes", names)
+    browser.open(tmp_path / "names.html")
+    browser.draw(stroke(browser, FOUR[0]))
+    _, _, rows = shown(browser)
+    name = names[int(np.argmax(rows[-1]))]
+    assert text(browser, "answer").startswith(f"{name} · ")
+    assert f"the predicted class is {name} and" in text(browser, "sentence")
+    assert text(browser, "classes") == "".join(names)
+    assert text(browser, "heading") == "Draw a picture"
+
+
+@pytest.mark.parametrize("names", [DIGITS, [f"{label} {'W' * 18}" for label in DIGITS]])
+@pytest.mark.parametrize("scheme, dark", [("light", False), ("dark", True)])
+@pytest.mark.parametrize("width, height", [(1200, 900), (800, 900), (390, 844), (320, 600)])
+def test_the_page_fits_its_window(width, height, scheme, dark, names, browser, model, tmp_path):
+    save_page(model, tmp_path / "page.html", "toy", names)
+    browser.open(tmp_path / "page.html", width, height, scheme)
+    place = "paper.getBoundingClientRect().toJSON()"
+    before = browser.evaluate(place)
+    browser.draw(stroke(browser, FOUR[0]))
+    shown(browser)
+    assert browser.evaluate(place) == before  # otherwise a line would jump
+    assert browser.evaluate("document.documentElement.scrollWidth") <= width
+    assert browser.evaluate("performance.getEntriesByType('resource').length") == 0
+    browser.screenshot(tmp_path / "page.png")
+    pixels = np.asarray(Image.open(tmp_path / "page.png").convert("L"))
+    assert pixels.shape == (height, width)
+    assert (np.median(pixels) < 60) == dark and np.ptp(pixels) > 150

@@ -1,0 +1,94 @@
+"""The numbers in the sentences of figures/README.md are those of the tables that it links."""
+
+import csv
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+FIGURES = Path(__file__).resolve().parents[1] / "figures"
+PAGE = " ".join((FIGURES / "README.md").read_text(encoding="utf-8").split())
+
+
+def read_csv(name):
+    with open(FIGURES / name, encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def accuracy_after(folder, run, row):
+    lines = read_csv(f"{folder}/accuracy.csv")
+    (line,) = [
+        line for line in lines if (line["run"], line["digit"], line["row"]) == (run, "all", row)
+    ]
+    return f"{100 * float(line['accuracy']):.1f} %"
+
+
+def table_rows(name):
+    """The cells of the first line of a Markdown table for each of its first columns."""
+    lines = (FIGURES / name).read_text(encoding="utf-8").splitlines()
+    rows = [line.strip("| ").split(" | ") for line in lines if line.startswith("| ")]
+    return {row[0]: row for row in reversed(rows)}
+
+
+def numbers_of_the_summaries():
+    """Parts of sentences in the gallery."""
+    default = accuracy_after("row_summary", "default", "14")
+    yield f"After 14 of the 28 rows, {default} of the predictions of `default` are correct"
+    yield f"and {accuracy_after('row_summary', 'basic', '14')} of those of `basic`"
+    commits = [
+        int(line["row"])
+        for line in read_csv("row_summary/commit_rows.csv")
+        if line["run"] == "default"
+        for _ in range(int(line["images"]))
+    ]
+    yield f"The median commit row of `default` is {np.median(commits):.0f}."
+    (stop,) = [
+        line
+        for line in read_csv("row_summary/early_stopping.csv")
+        if (line["run"], line["threshold"]) == ("default", "0.95")
+    ]
+    yield f"95 % reads {float(stop['mean_rows']):.1f} rows on average"
+    yield f"is correct for {100 * float(stop['accuracy']):.1f} % of the images"
+    reference = {
+        line["rows"]: f"{100 * float(line['test_accuracy']):.1f} %"
+        for line in read_csv("reference_by_row.csv")
+    }
+    early = {row: accuracy_after("row_summary_early", "early", row) for row in ("7", "28")}
+    yield f"`early` is correct for {early['7']} of the images"
+    yield f"the convolutional network for {reference['7']}; after 28 rows"
+    yield f"after 28 rows for {early['28']} and {reference['28']}"
+
+
+def numbers_of_the_benchmarks():
+    """Parts of sentences on speed and workers."""
+    epoch, whole = table_rows("benchmark.md"), table_rows("benchmark_accuracy.md")
+    workers = table_rows("benchmark_workers.md")
+    here, other = (epoch[f"this project, {engine}"][1] for engine in ("cell", "folded"))
+    yield f"takes {here} s with the engine `cell`, {other} s with `folded`"
+    yield f"{epoch['PyTorch nn.LSTM'][1]} s with PyTorch"
+    yield f"{epoch['Keras fit, LSTM'][1]} s with Keras' `fit`"
+    yield f"`folded` takes {whole['this project, folded, 1 epoch'][1]} s with one epoch"
+    keras = whole["Keras fit, LSTM(30), 20 epochs"]
+    yield f"takes {keras[1]} s with 20 epochs"
+    yield "it reached {}, {} and {} % here".format(*keras[-1].split(", "))
+    yield f"images takes {workers['16'][3]} times as long"
+    yield f"a step of 64 images {workers['64'][3]} times"
+
+
+@pytest.mark.parametrize("numbers", [numbers_of_the_summaries, numbers_of_the_benchmarks])
+def test_numbers_in_sentences_are_those_of_the_tables(numbers):
+    for part in numbers():
+        assert part in PAGE
+
+
+@pytest.mark.parametrize(
+    "recipe, points",
+    [("reversed", 0.0), ("columns", 0.2), ("permuted", 1.4), ("shuffled", 9.3)]
+    + [("blank-14", 0.0), ("blank-between", 0.0), ("steps-56", 0.3), ("steps-112", 1.3)]
+    + [("steps-196", 4.7), ("best-20-unaugmented", 0.3), ("best-20-last", 0.0)],
+)
+def test_differences_in_sentences_are_about_those_of_the_results(recipe, points):
+    assert f"`{recipe}`" in PAGE and (not points or f"about {points}" in PAGE)
+    (difference, *_) = re.findall(r"[+-]\d+\.\d+", table_rows("results.md")[recipe][3])
+    assert -float(difference) == pytest.approx(points, abs=0.1)

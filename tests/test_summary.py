@@ -1,0 +1,97 @@
+import csv
+
+import numpy as np
+import pytest
+
+from tf_lstm.plots.statistics import count_rows
+from tf_lstm.plots.summary import row_summary_figure
+from tf_lstm.plots.summary_tables import read_reference, save_tables
+from tf_lstm.terminal.errors import UserError
+
+
+def counts(seed, images=60):
+    random = np.random.default_rng(seed)
+    probabilities = random.dirichlet(np.full(10, 0.3), (images, 28)).astype(np.float32)
+    return count_rows(lambda _: probabilities, np.empty(images), random.integers(10, size=images))
+
+
+COUNTS = {"one-run": counts(1), "another": counts(2)}
+
+
+@pytest.fixture(scope="module")
+def figure():
+    return row_summary_figure(COUNTS, "60 images", ["every", "last"])
+
+
+def test_every_axis_is_labelled_and_the_effect_of_the_loss_is_explained(figure):
+    figure.draw_without_rendering()
+    titled = [axes for axes in figure.axes if axes.get_title(loc="left")]
+    assert len(titled) == 5
+    assert all(axes.get_xlabel() and axes.get_ylabel() for axes in titled)
+    assert any("meaningless" in text.get_text() for text in figure.axes[0].texts)
+    width, height = figure.bbox.size
+    for axes in figure.axes:
+        box = axes.get_tightbbox()
+        assert 0 <= box.x0 and box.x1 <= width and 0 <= box.y0 and box.y1 <= height
+
+
+def test_accuracies_of_all_runs_are_plotted(figure):
+    for line, (name, of_run) in zip(figure.axes[0].lines, COUNTS.items(), strict=True):
+        correct = np.trace(of_run.confusion, axis1=1, axis2=2)
+        assert np.allclose(line.get_ydata(), 100 * correct / 60)
+        assert line.get_label().startswith(f"{name}, loss after ")
+
+
+def test_a_reference_is_plotted_with_its_values():
+    figure = row_summary_figure(COUNTS, "60 images", ["every", "last"], [(7, 0.654), (28, 0.9)])
+    *_, first, second = figure.axes[0].lines
+    assert (first.get_xydata().tolist(), second.get_xydata().tolist()) == ([[7, 65.4]], [[28, 90]])
+    assert {"65.4", "90.0"} <= {text.get_text() for text in figure.axes[0].texts}
+
+
+def test_a_reference_is_read_for_one_kind_of_data(tmp_path):
+    path = tmp_path / "reference.csv"
+    path.write_text("data,rows,epochs,test_accuracy\nMNIST,7,4,0.65\nother,7,4,0.6\n")
+    assert read_reference(path, "MNIST") == [(7, 0.65)]
+    with pytest.raises(UserError, match="no results on third.*reference_networks.py"):
+        read_reference(path, "third")
+
+
+@pytest.mark.parametrize("text", [None, "rows\n7\n", "data,rows,test_accuracy\nMNIST,seven,0.6\n"])
+def test_a_file_that_is_not_a_reference_is_named(text, tmp_path):
+    path = tmp_path / "reference.csv"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(UserError, match=r"reference\.csv is not a table .*reference_networks\.py"):
+        read_reference(path, "MNIST")
+
+
+def test_a_single_kind_of_loss_is_not_explained():
+    figure = row_summary_figure({"one-run": COUNTS["one-run"]}, "60 images", ["every"])
+    assert not any("meaningless" in text.get_text() for text in figure.axes[0].texts)
+
+
+@pytest.mark.filterwarnings("error")
+def test_few_images_and_missing_digits_can_be_plotted(tmp_path):
+    of_one = {"run": counts(3, images=1)}
+    row_summary_figure(of_one, "1 image", ["every"]).draw_without_rendering()
+    save_tables(of_one, tmp_path)
+
+
+def test_tables_hold_the_values_of_the_figure(tmp_path):
+    save_tables(COUNTS, tmp_path / "new")
+    tables = {}
+    for path in (tmp_path / "new").iterdir():
+        with open(path, newline="") as file:
+            tables[path.stem] = list(csv.DictReader(file))
+    assert set(tables) == set("accuracy commit_rows early_stopping confusion calibration".split())
+    for name, of_run in COUNTS.items():
+        rows = {key: [row for row in table if row["run"] == name] for key, table in tables.items()}
+        of_all = [row for row in rows["accuracy"] if row["digit"] == "all"]
+        correct = np.trace(of_run.confusion, axis1=1, axis2=2)
+        assert [int(row["correct"]) for row in of_all] == correct.tolist()
+        for row in of_all:
+            assert 0 <= float(row["low"]) <= float(row["accuracy"]) < float(row["high"]) <= 1
+        assert sum(int(row["images"]) for row in rows["commit_rows"]) == 60
+        assert sum(int(row["images"]) for row in rows["confusion"]) == 60 * 28
+        assert sum(int(row["images"]) for row in rows["calibration"]) == 60 * 28

@@ -1,0 +1,1 @@
+"""The alphabet: six ways to present letters to an LSTM."""

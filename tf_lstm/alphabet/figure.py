@@ -1,0 +1,143 @@
+"""The framings of the alphabet side by side: the input of each, and its accuracy over epochs."""
+
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import FancyBboxPatch, Rectangle
+from matplotlib.ticker import MaxNLocator
+
+from tf_lstm.alphabet.framings import ALPHABET
+from tf_lstm.alphabet.training import FramingResult
+from tf_lstm.plots.style import BLUE, FIGURE_TITLE, GREEN, GREY, ORANGE, simplify
+
+LINE_STYLES = ((BLUE, "-"), (ORANGE, "--"), (GREEN, ":"))
+LINE_HEIGHT = 1.75  # from one sample to the next, in letters
+STATE_GAP = 0.8  # from one time step to the next, in letters
+SAMPLES_SHOWN = 3
+
+
+def alphabet_figure(results: Sequence[FramingResult], title: str) -> Figure:
+    """Plot the first samples of every framing, and its accuracy over the epochs.
+
+    Args:
+        results: one for each framing; the variants of a framing share its panel.
+        title: the command that made the figure.
+
+    Returns:
+        A `Figure` whose axes come in pairs: "NAME samples" and "NAME accuracy".
+    """
+    panels: dict[str, list[FramingResult]] = {}
+    for result in results:
+        panels.setdefault(result.framing.name, []).append(result)
+    columns = min(3, len(panels))
+    rows = -(-len(panels) // columns)
+    width, height = max(8, 3.5 * columns), 0.8 + 4.2 * rows
+    figure = Figure(figsize=(width, height), dpi=120, facecolor="white", layout="constrained")
+    figure.get_layout_engine().set(hspace=0.06, wspace=0.04)
+    # The empty lines reserve space for the explanation.
+    figure.suptitle(f"{title}\n\n\n", **FIGURE_TITLE)
+    seeds = len(results[0].accuracy)
+    explanation = (
+        "Blue frame: one time step; each square in it is one feature. "
+        "Orange arrow: the LSTM's state is passed on.\nCurves: accuracy on all training samples, "
+        + (f"mean ± standard deviation of {seeds} seeds." if seeds > 1 else "one seed.")
+    )
+    figure.text(0.012, 1 - 0.33 / height, explanation, va="top", fontsize=9, linespacing=1.4)
+    grid = figure.add_gridspec(2 * rows, columns, height_ratios=(1, 1.05) * rows)
+    for panel, (name, variants) in enumerate(panels.items()):
+        row, column = divmod(panel, columns)
+        samples = figure.add_subplot(grid[2 * row, column], label=f"{name} samples")
+        _plot_samples(samples, variants[0])
+        curves = figure.add_subplot(grid[2 * row + 1, column], label=f"{name} accuracy")
+        _plot_accuracy(curves, variants)
+        if column == 0:
+            curves.set_ylabel("accuracy (%)")
+    return figure
+
+
+def _plot_samples(axes: Axes, result: FramingResult) -> None:
+    framing, samples = result.framing, result.samples
+    axes.set_title(framing.name, loc="left", fontsize=11, fontweight="bold")
+    axes.set(xlim=(-0.6, 10.4), ylim=(-5.6, 1.9), aspect="equal", anchor="W")
+    axes.axis("off")
+    axes.text(-0.5, 1.45, _shape_in_words(samples.inputs.shape), fontsize=8.5, va="center")
+    if framing.batch_size > 1:
+        axes.add_patch(Rectangle((-0.4, -5.5), 4, 6.2, facecolor="0.93"))
+        axes.text(4, -2.4, _within_batch_note(result), fontsize=9.5, va="center")
+    letters = framing.time_steps * framing.features
+    for line in range(SAMPLES_SHOWN):
+        string, y = samples.strings[line], -LINE_HEIGHT * line
+        squares = ["0"] * (letters - len(string)) + list(string)  # 0 is the published padding
+        x = 0.0
+        for first in range(0, letters, framing.features):
+            if first:
+                _plot_arrow(axes, (x - STATE_GAP, y), (x, y))
+            _plot_time_step(axes, x, y, squares[first : first + framing.features])
+            x += framing.features + STATE_GAP
+        label = ALPHABET[samples.labels[line]]
+        axes.text(x - 0.3, y, f"→ {label}", fontsize=10, va="center", fontweight="bold")
+        if framing.stateful and line:
+            _plot_arrow(axes, (0.5, y + LINE_HEIGHT - 0.5), (0.5, y + 0.5))
+    if framing.stateful:
+        axes.text(3.2, -1.8, "the state is kept\nfrom A to Z", fontsize=8.5, va="center")
+    axes.text(0.5, -5.05, "⋮", fontsize=11, ha="center", va="center")
+
+
+def _shape_in_words(shape: Sequence[int]) -> str:
+    nouns = ("sample", "time step", "feature")
+    return " × ".join(
+        f"{size:,} {noun}{'' if size == 1 else 's'}"
+        for size, noun in zip(shape, nouns, strict=True)
+    )
+
+
+def _within_batch_note(result: FramingResult) -> str:
+    accuracy = 100 * result.accuracy.mean(axis=0)
+    tenth = len(accuracy) // 10
+    return (
+        "No state flows between\nthe samples of a batch.\nIt takes many epochs:\n"
+        f"{accuracy[tenth]:.0f} % after {result.epochs[tenth]:,},\n"
+        f"{accuracy[-1]:.0f} % after {result.epochs[-1]:,}."
+    )
+
+
+def _plot_time_step(axes: Axes, x: float, y: float, letters: Sequence[str]) -> None:
+    for place, letter in enumerate(letters):
+        colour = "white" if letter != "0" else "0.88"
+        axes.add_patch(
+            Rectangle((x + place, y - 0.5), 1, 1, facecolor=colour, edgecolor="0.7", linewidth=0.6)
+        )
+        axes.text(x + place + 0.5, y - 0.04, letter, fontsize=9, ha="center", va="center")
+    frame = FancyBboxPatch(
+        (x, y - 0.5), len(letters), 1, boxstyle="square,pad=0", fill=False, edgecolor=BLUE
+    )
+    frame.set_linewidth(1.6)
+    axes.add_patch(frame)
+
+
+def _plot_arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float]) -> None:
+    arrow = {"arrowstyle": "-|>", "color": ORANGE, "linewidth": 1.6, "shrinkA": 0, "shrinkB": 0}
+    axes.annotate("", end, start, arrowprops=arrow)
+
+
+def _plot_accuracy(axes: Axes, variants: Sequence[FramingResult]) -> None:
+    for result, (colour, line) in zip(variants, LINE_STYLES, strict=False):
+        accuracy = 100 * result.accuracy  # (seeds, points)
+        mean = accuracy.mean(axis=0)
+        label = f"{result.framing.variant or 'measured'}: {mean[-1]:.1f}"
+        if len(accuracy) > 1:
+            spread = accuracy.std(axis=0, ddof=1)
+            low, high = (mean - spread).clip(0), (mean + spread).clip(max=100)
+            axes.fill_between(result.epochs, low, high, color=colour, alpha=0.2, linewidth=0)
+            label += f" ± {spread[-1]:.1f}"
+        axes.plot(result.epochs, mean, color=colour, linestyle=line, label=f"{label} %")
+    framing = variants[0].framing
+    published = 100 * framing.published_accuracy
+    axes.axhline(published, color=GREY, linewidth=1, zorder=0, label=f"published: {published:g} %")
+    axes.set(xlim=(0, framing.epochs), ylim=(0, 104), xlabel="epochs")
+    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    axes.yaxis.set_major_locator(MaxNLocator(5))
+    simplify(axes)
+    axes.tick_params(labelsize=8.5)
+    axes.legend(loc="lower right", fontsize=8.5, frameon=False)

@@ -1,0 +1,1 @@
+"""MNIST and data in its format: loading, rendering, augmentation, photos."""

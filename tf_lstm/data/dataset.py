@@ -1,0 +1,102 @@
+"""MNIST, or data in its format, as NumPy arrays: read from files, downloaded or rendered."""
+
+import hashlib
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tf_lstm.data.class_names import DIGITS, read_class_names
+from tf_lstm.data.download import find_or_download_mnist
+from tf_lstm.data.files import Arrays, read_folder_or_npz
+from tf_lstm.data.synthetic import render_digits
+from tf_lstm.terminal.errors import UserError
+
+MNIST_CHECKSUM = "06b0d1f124c4e5fa796686ade41a9b778edacc8622f2195a352ef479ad44fc16"
+SYNTHETIC_SEEDS = (0, 1)  # for the training and the test digits
+
+
+@dataclass(frozen=True)
+class Split:
+    """Images and their labels."""
+
+    images: np.ndarray  # (n, 28, 28) uint8, 0 to 255
+    labels: np.ndarray  # (n,) int32, 0 to 9
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Three splits and their origin."""
+
+    name: str  # "MNIST" if the data is exactly that, else a name that ends in "(not MNIST)"
+    source: str  # the path that was read, or "synthetic"; `load_dataset(source)` loads it again
+    checksum: str  # see `compute_checksum`
+    train: Split
+    validation: Split
+    test: Split
+    class_names: tuple[str, ...] = DIGITS
+
+
+def load_dataset(source: str | Path | None = None, validation: bool = True) -> Dataset:
+    """Load MNIST, or other images of 28 × 28 pixels in ten classes.
+
+    Args:
+        source: "mnist" (from Keras' cache, else downloaded), "synthetic" (digits rendered from
+            fonts), or a path: a folder with four IDX files named like MNIST's, gzipped or not, or
+            Keras' .npz file. The names of the classes are read from a classes.txt beside the files
+            if there is one. None uses the path in the environment variable MNIST_DIR, else
+            "mnist", else "synthetic" with a note on standard error.
+        validation: hold out the first twelfth of the training images (5,000 of MNIST's 60,000, as
+            TensorFlow's old reader did); if False, all of them are trained on.
+
+    Raises:
+        UserError: the source cannot be used.
+    """
+    path = find_path(source)
+    if path is None:
+        name, used_source = "synthetic digits (not MNIST)", "synthetic"
+        train_seed, test_seed = SYNTHETIC_SEEDS
+        arrays: Arrays = (*render_digits(60_000, train_seed), *render_digits(10_000, test_seed))
+    else:
+        name, used_source = f"{path.name}{'/' if path.is_dir() else ''} (not MNIST)", str(path)
+        arrays = read_folder_or_npz(path)
+
+    images, labels, test_images, test_labels = arrays
+    held_out = len(images) // 12 if validation else 0
+    checksum = compute_checksum(arrays)
+    return Dataset(
+        "MNIST" if checksum == MNIST_CHECKSUM else name,
+        used_source,
+        checksum,
+        train=Split(images[held_out:], labels[held_out:]),
+        validation=Split(images[:held_out], labels[:held_out]),
+        test=Split(test_images, test_labels),
+        class_names=read_class_names(path) if path else DIGITS,
+    )
+
+
+def find_path(source: str | Path | None) -> Path | None:
+    """The absolute path to read for this source; None for synthetic digits."""
+    source = source or os.environ.get("MNIST_DIR")
+    if source == "synthetic":
+        return None
+    if source and source != "mnist":
+        return Path(os.path.expanduser(source)).absolute()
+    try:
+        return find_or_download_mnist().absolute()
+    except OSError as error:
+        problem = f"MNIST cannot be downloaded ({error})"
+        if source == "mnist":
+            raise UserError(f"{problem}: set MNIST_DIR to a folder with its files.") from error
+        print(f"{problem}: using synthetic digits rendered from fonts.", file=sys.stderr)
+        return None
+
+
+def compute_checksum(arrays: Arrays) -> str:
+    """SHA-256 of x_train, y_train, x_test and y_test in this order, one byte per value."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array, np.uint8).data)
+    return digest.hexdigest()

@@ -1,0 +1,46 @@
+"""Builds a recipe's model with one of the engines."""
+
+from functools import partial
+
+import tensorflow as tf
+
+from tf_lstm.engines.bidirectional import BidirectionalLayer
+from tf_lstm.engines.folded import FoldedClassifier, FoldedLayer
+from tf_lstm.engines.scan import ScanLayer
+from tf_lstm.lstm import GatesLayer, LSTMLayer
+from tf_lstm.model import RowClassifier
+from tf_lstm.settings import Recipe
+
+ENGINES: dict[str, type[LSTMLayer]] = {
+    "cell": LSTMLayer,
+    "gates": GatesLayer,
+    "folded": FoldedLayer,
+    "scan": ScanLayer,
+}
+MAX_UNROLLED = 200  # time steps; tracing an unrolled graph of 784 takes minutes
+
+
+def usable_engine(engine: str, recipe: Recipe) -> str:
+    """`engine`, or "scan" if the sequence is too long to unroll."""
+    return "scan" if recipe.time_steps > MAX_UNROLLED else engine
+
+
+def build_model(
+    recipe: Recipe, seed: int = 0, engine: str = "cell", dtype: tf.DType = tf.float32
+) -> RowClassifier:
+    """A new `RowClassifier` for a recipe.
+
+    Args:
+        recipe: the settings.
+        seed: determines the initial values, which do not depend on the engine.
+        engine: one of `ENGINES`; it changes results by rounding only.
+        dtype: the type of all variables and logits.
+    """
+    layer_type = ENGINES[usable_engine(engine, recipe)]
+    classifier = FoldedClassifier if layer_type is FoldedLayer else RowClassifier
+    if not recipe.bidirectional:
+        return classifier(recipe, layer_type, seed, dtype)
+    new_layer = partial(BidirectionalLayer, layer_type)
+    model = classifier(recipe, new_layer, seed, dtype)  # type: ignore[arg-type]
+    model.layers[-1].return_sequences = False  # type: ignore[attr-defined]
+    return model

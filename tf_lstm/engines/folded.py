@@ -1,0 +1,158 @@
+"""The same LSTM with less work: one smaller matrix product per time step.
+
+A cell computes `inputs · kernel + hidden · recurrent_kernel + bias`. If the inputs are a
+projection of the rows, the two matrices can be replaced by their product:
+
+    (rows · weights['in'] + biases['in']) · kernel + bias
+        = rows · (weights['in'] · kernel) + (biases['in'] · kernel + bias)
+
+This is the same function of the same variables, up to rounding, and gradients reach all of them.
+With 28 features and 128 units, the multiplications per time step shrink from 28·128 + 2·128·512 to
+28·512 + 128·512: to 0.6 times as many. Three more changes save time:
+
+- The concatenation (row, 1, hidden) times the stack (kernel, bias, recurrent kernel) is the whole
+  sum in one product.
+- Every matrix is transposed, (units, batch) instead of (batch, units). Then each gate is a
+  contiguous block of memory, which can be split off without a copy.
+- The backward pass is written by hand, since the gradient of the kernels is a sum of
+  `inputsᵀ · gate gradients` over the time steps: several time steps form one larger product.
+"""
+
+from collections.abc import Callable
+from functools import partial
+
+import tensorflow as tf
+
+from tf_lstm.lstm import LSTMLayer, LSTMState
+from tf_lstm.model import RowClassifier
+from tf_lstm.settings import Recipe
+
+STEPS_PER_PRODUCT = 4  # with more, concatenation costs more than the larger product saves
+
+
+def fold(
+    weights: tf.Tensor, biases: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Fold a projection into the kernel and the bias of the cell that follows it.
+
+    Args:
+        weights, biases: (features, units) and (units,), the projection.
+        kernel, bias: (units, 4 * units) and (4 * units,), the cell's.
+
+    Returns:
+        The folded kernel (features, 4 * units) and bias (4 * units,).
+    """
+    return weights @ kernel, tf.linalg.matvec(kernel, biases, transpose_a=True) + bias
+
+
+class FoldedLayer(LSTMLayer):
+    """The same function as `LSTMLayer`, from a zero state.
+
+    `projection`, if any, folds the projection of the inputs into the kernel and the bias.
+    """
+
+    projection: Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]] | None = None
+
+    def __call__(
+        self, inputs: tf.Tensor, state: LSTMState | None = None
+    ) -> tuple[tf.Tensor, LSTMState]:
+        """As `LSTMLayer`, but `state` must be None."""
+        if state is not None:
+            raise ValueError("a folded layer starts from the zero state")
+        kernel, recurrent_kernel, bias = map(tf.convert_to_tensor, self.variables_by_name.values())
+        if self.projection:
+            kernel, bias = self.projection(kernel, bias)
+        time_major = tf.transpose(inputs, [1, 2, 0])  # (time steps, features, batch)
+        ones = tf.ones_like(time_major[:, :1])  # the bias is the weight of a feature that is 1
+        columns = tf.concat([time_major, ones], axis=1)
+        stacked_kernel = tf.concat([kernel, bias[tf.newaxis], recurrent_kernel], axis=0)
+        hidden, cell_state = unroll_folded(columns, stacked_kernel)
+        last = LSTMState(tf.transpose(hidden[-1]), tf.transpose(cell_state))
+        return tf.transpose(hidden, [2, 0, 1]), last
+
+
+class FoldedClassifier(RowClassifier):
+    """A `RowClassifier` of folded layers, the first of which includes the input projection.
+
+    Args:
+        recipe, new_layer, seed, dtype: as in `RowClassifier`.
+    """
+
+    def __init__(
+        self, recipe: Recipe, new_layer: Callable[..., LSTMLayer], seed: int, dtype: tf.DType
+    ) -> None:
+        super().__init__(recipe, new_layer, seed, dtype)
+        if recipe.input_projection:
+            first = self.layers[0]
+            for layer in (first, *first.submodules):  # a bidirectional layer has two within it
+                if isinstance(layer, FoldedLayer):
+                    layer.projection = partial(fold, self.weights["in"], self.biases["in"])
+
+    def project_in(self, rows: tf.Tensor) -> tf.Tensor:
+        """The rows as they are: the first layer projects them."""
+        return rows
+
+
+@tf.custom_gradient
+def unroll_folded(
+    columns: tf.Tensor, stacked_kernel: tf.Tensor
+) -> tuple[tuple[tf.Tensor, tf.Tensor], Callable]:
+    """The recurrence from a zero state, with its gradient.
+
+    Args:
+        columns: (time steps, features, batch), the inputs.
+        stacked_kernel: (features + units, 4 * units), the kernel, the bias (of a feature that is
+            always 1) and the recurrent kernel, stacked.
+
+    Returns:
+        The hidden states (time steps, units, batch), and the last cell state (units, batch).
+    """
+    features, units = columns.shape[1], stacked_kernel.shape[1] // 4
+    transposed_kernel = tf.transpose(stacked_kernel)
+    hidden = cell_state = tf.zeros((units, tf.shape(columns)[2]), columns.dtype)
+    inputs, saved, hidden_states = [], [], []
+    for column in tf.unstack(columns):  # each (features, batch)
+        inputs.append(tf.concat([column, hidden], axis=0))
+        previous = cell_state
+        # TensorFlow splits along the first axis without a copy.
+        i_f, g, o = tf.split(transposed_kernel @ inputs[-1], [2 * units, units, units])
+        i, f = tf.split(tf.sigmoid(i_f), 2)
+        g, o = tf.tanh(g), tf.sigmoid(o)
+        cell_state = f * previous + i * g
+        activation = tf.tanh(cell_state)
+        hidden = o * activation
+        saved.append((i, f, g, o, previous, activation))
+        hidden_states.append(hidden)
+
+    def gradient(d_hidden_states: tf.Tensor, d_cell_state: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        """Backpropagation through time; `d_x` is the gradient of the loss with respect to `x`."""
+        d_hidden = tf.zeros_like(hidden)
+        d_gates = []  # each (4 * units, batch), from the last time step to the first
+        for (i, f, g, o, previous, activation), d_output in zip(
+            reversed(saved), reversed(tf.unstack(d_hidden_states)), strict=True
+        ):
+            d_hidden += d_output
+            # TanhGrad is dy * (1 - y * y), SigmoidGrad dy * y * (1 - y).
+            d_cell_state += tf.raw_ops.TanhGrad(y=activation, dy=d_hidden * o)
+            d_i = tf.raw_ops.SigmoidGrad(y=i, dy=d_cell_state * g)
+            d_f = tf.raw_ops.SigmoidGrad(y=f, dy=d_cell_state * previous)
+            d_g = tf.raw_ops.TanhGrad(y=g, dy=d_cell_state * i)
+            d_o = tf.raw_ops.SigmoidGrad(y=o, dy=d_hidden * activation)
+            d_gates.append(tf.concat([d_i, d_f, d_g, d_o], axis=0))
+            d_hidden = stacked_kernel[features:] @ d_gates[-1]
+            d_cell_state *= f
+        d_gates.reverse()
+        groups = [slice(t, t + STEPS_PER_PRODUCT) for t in range(0, len(inputs), STEPS_PER_PRODUCT)]
+        d_kernel = tf.add_n(
+            [
+                tf.matmul(
+                    tf.concat(inputs[group], axis=1),
+                    tf.concat(d_gates[group], axis=1),
+                    transpose_b=True,
+                )
+                for group in groups
+            ]
+        )
+        return tf.matmul(stacked_kernel[:features], tf.stack(d_gates)), d_kernel
+
+    return (tf.stack(hidden_states), cell_state), gradient

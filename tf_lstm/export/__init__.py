@@ -1,0 +1,1 @@
+"""Exports: a trained network for programs that do not have this package."""

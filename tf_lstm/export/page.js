@@ -1,0 +1,247 @@
+"use strict";
+const element = (id) => document.getElementById(id);
+const network = JSON.parse(element("network").textContent);
+const ROWS = 28, PAPER = 280, BOX = 20;
+const PEN = 26; // scaled down to the box, lines are as wide as MNIST's, and never too thin
+
+// ---- The network. Matrices are flat arrays, row after row.
+
+const variables = Object.fromEntries(Object.entries(network.variables).map(([name, text]) =>
+  [name, new Float32Array(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer)]));
+
+/** inputs · weights + sums */
+function affine(inputs, weights, sums) {
+  const result = Float64Array.from(sums), size = result.length;
+  inputs.forEach((input, k) => {
+    if (input !== 0) for (let j = 0; j < size; j++) result[j] += input * weights[k * size + j];
+  });
+  return result;
+}
+
+const sigmoid = (x) => 1 / (1 + Math.exp(-x));
+
+/** One time step of a layer: the gates of tf_lstm/lstm.py. Updates `state`, returns `hidden`. */
+function step(inputs, state, layer) {
+  const [kernel, recurrentKernel, bias] = ["kernel", "recurrent_kernel", "bias"].map(
+    (name) => variables[`layers[${layer}].${name}`]);
+  const gates = affine(state.hidden, recurrentKernel, affine(inputs, kernel, bias));
+  const units = state.hidden.length;
+  for (let j = 0; j < units; j++) {
+    const i = gates[j], f = gates[units + j], g = gates[2 * units + j], o = gates[3 * units + j];
+    state.cell[j] = sigmoid(f) * state.cell[j] + sigmoid(i) * Math.tanh(g);
+    state.hidden[j] = sigmoid(o) * Math.tanh(state.cell[j]);
+  }
+  return state.hidden;
+}
+
+function softmax(logits) {
+  const largest = Math.max(...logits);
+  const powers = Array.from(logits, (logit) => Math.exp(logit - largest));
+  const sum = powers.reduce((a, b) => a + b);
+  return powers.map((power) => power / sum);
+}
+
+/** The probabilities of the classes after each row of an image of 28 · 28 pixels, 0 to 255. */
+function predict(pixels) {
+  const states = Array.from({ length: network.layers }, (_, layer) => {
+    const units = variables[`layers[${layer}].bias`].length / 4;
+    return { hidden: new Float64Array(units), cell: new Float64Array(units) };
+  });
+  return Array.from({ length: ROWS }, (_, row) => {
+    let values = Array.from(pixels.slice(28 * row, 28 * row + 28), (p) => p / 255 - network.pixelOffset);
+    if ("weights['in']" in variables) values = affine(values, variables["weights['in']"], variables["biases['in']"]);
+    states.forEach((state, layer) => { values = step(values, state, layer); });
+    return softmax(affine(values, variables["weights['out']"], variables["biases['out']"]));
+  });
+}
+
+const predictedClass = (probabilities) => probabilities.indexOf(Math.max(...probabilities));
+
+/** The row, from 1, from which the predicted class never changes again. */
+function commitRow(rows) {
+  const predicted = rows.map(predictedClass);
+  return predicted.findLastIndex((each) => each !== predicted.at(-1)) + 2;
+}
+
+// ---- The drawing in MNIST's format: `center` of tf_lstm/data/photo.py, with Pillow's arithmetic.
+
+/** Round half to even, as Python does. */
+function round(x) {
+  const whole = Math.floor(x), rest = x - whole;
+  return rest > 0.5 || (rest === 0.5 && whole % 2) ? whole + 1 : whole;
+}
+
+/** Resize an image to a new width by Pillow's bicubic filter, and transpose it. */
+function resize({ width, height, pixels }, newWidth) {
+  const bicubic = (x) => (x < 1 ? (1.5 * x - 2.5) * x * x + 1 : x < 2 ? ((2.5 - 0.5 * x) * x - 4) * x + 2 : 0);
+  const scale = width / newWidth, stretch = Math.max(scale, 1), result = new Uint8Array(newWidth * height);
+  for (let column = 0; column < newWidth; column++) {
+    const middle = (column + 0.5) * scale;
+    const start = Math.max(0, Math.trunc(middle - 2 * stretch + 0.5));
+    const end = Math.min(width, Math.trunc(middle + 2 * stretch + 0.5));
+    const weights = Array.from({ length: end - start }, (_, k) => bicubic(Math.abs(start + k - middle + 0.5) / stretch));
+    const total = weights.reduce((a, b) => a + b);
+    const fixed = weights.map((weight) => Math.trunc((weight / total) * 2 ** 22 + 0.5 * Math.sign(weight)));
+    for (let row = 0; row < height; row++) {
+      const sum = fixed.reduce((sum, weight, k) => sum + weight * pixels[row * width + start + k], 2 ** 21);
+      result[column * height + row] = Math.min(255, Math.max(0, Math.floor(sum / 2 ** 22)));
+    }
+  }
+  return { width: height, height: newWidth, pixels: result };
+}
+
+/** The part of an image from column x and row y on; zeros outside the image. */
+function crop(image, x, y, width, height) {
+  const pixels = new Uint8Array(width * height);
+  for (let row = Math.max(0, -y); row < Math.min(height, image.height - y); row++)
+    for (let column = Math.max(0, -x); column < Math.min(width, image.width - x); column++)
+      pixels[row * width + column] = image.pixels[(row + y) * image.width + column + x];
+  return { width, height, pixels };
+}
+
+/** Ink from 0 to 255 in MNIST's format, 28 · 28 pixels; null without ink. */
+function center(image) {
+  let left = Infinity, right = -1, top = Infinity, bottom = -1;
+  image.pixels.forEach((pixel, at) => {
+    if (pixel <= 25.5) return; // RIM
+    const x = at % image.width, y = Math.floor(at / image.width);
+    [left, right, top, bottom] = [Math.min(left, x), Math.max(right, x), Math.min(top, y), Math.max(bottom, y)];
+  });
+  if (right < 0) return null;
+  let digit = crop(image, left, top, right - left + 1, bottom - top + 1);
+  const scale = BOX / Math.max(digit.width, digit.height);
+  const [width, height] = [digit.width, digit.height].map((side) => Math.max(1, round(side * scale)));
+  // Pillow resizes along the rows first, but tall images along the columns.
+  const passes = digit.height > 2 * digit.width ? [digit.width, height, width, height] : [width, height];
+  for (const size of passes) digit = resize(digit, size);
+  let mass = 0, x = 0, y = 0;
+  digit.pixels.forEach((pixel, at) => {
+    mass += pixel;
+    x += pixel * (at % width);
+    y += pixel * Math.floor(at / width);
+  });
+  const corner = (middle, side) => Math.min(Math.max(round(14 - middle), 0), 28 - side);
+  const { pixels } = crop(digit, -corner(x / mass, width), -corner(y / mass, height), 28, 28);
+  const largest = pixels.reduce((a, b) => Math.max(a, b));
+  return pixels.map((pixel) => round((255 * pixel) / largest));
+}
+
+// ---- The page.
+
+const paper = element("paper"), pen = paper.getContext("2d", { willReadFrequently: true });
+const names = network.classNames, bars = [];
+let seen = null, rows = null; // the drawing as the network sees it, its probabilities after each row
+let scheduled = false;
+
+function update() {
+  scheduled = false;
+  const { data } = pen.getImageData(0, 0, PAPER, PAPER);
+  const ink = new Uint8Array(PAPER * PAPER).map((_, at) => data[4 * at + 3]); // the opacity
+  seen = center({ width: PAPER, height: PAPER, pixels: ink });
+  rows = seen && predict(seen);
+  show();
+}
+
+/** Fill a small canvas; `color(at)` gives red, green, blue and opacity. */
+function paint(canvas, color) {
+  const image = new ImageData(canvas.width, canvas.height);
+  for (let at = 0; at < canvas.width * canvas.height; at++) image.data.set(color(at), 4 * at);
+  canvas.getContext("2d").putImageData(image, 0, 0);
+}
+
+function show() {
+  const chosen = Number(element("row").value), final = rows && predictedClass(rows.at(-1));
+  const commit = rows && commitRow(rows), predicted = rows && rows.map(predictedClass);
+  paint(element("seen"), (at) => { const grey = seen ? seen[at] : 0; return [grey, grey, grey, 255]; });
+  paint(element("heat"), (at) => {
+    const row = Math.floor(at / 10), label = at % 10;
+    return [...(rows && predicted[row] === label ? [0, 158, 115] : [128, 128, 128]), rows ? 255 * rows[row][label] : 0];
+  });
+  element("chosen").textContent = chosen;
+  element("unread").style.top = `${(100 * chosen) / ROWS}%`;
+  element("commit").hidden = !rows;
+  element("commit").style.top = `calc(${(100 * (commit - 1)) / ROWS}% - 1px)`;
+  element("answer").textContent = rows ? `${names[final]} · ${(100 * rows.at(-1)[final]).toFixed(0)} %` : "Your drawing";
+  element("answer").className = rows ? "known" : "";
+  element("sentence").textContent = rows
+    ? `From row ${commit} (the commit row) on, the predicted class is ${names[final]} and never changes again.`
+    : "The paper is empty.";
+  bars.forEach(([bar, percent], label) => {
+    const probability = rows ? rows[chosen - 1][label] : 0;
+    bar.style.setProperty("--p", probability);
+    bar.className = rows && predicted[chosen - 1] === label ? "predicted" : "";
+    percent.textContent = rows ? `${(100 * probability).toFixed(1)} %` : "";
+  });
+}
+
+function draw(from, to) {
+  Object.assign(pen, { lineWidth: PEN, lineCap: "round" });
+  pen.beginPath();
+  pen.moveTo(...from);
+  pen.lineTo(...to);
+  pen.stroke();
+  if (!scheduled) requestAnimationFrame(update); // at most one prediction for each frame
+  scheduled = true;
+}
+
+function clear() {
+  pen.clearRect(0, 0, PAPER, PAPER);
+  update();
+}
+
+let pointer = null, last = null; // the pointer that is drawing, and where it was
+const position = (event) => {
+  const { left, top, width, height } = paper.getBoundingClientRect();
+  return [((event.clientX - left) * PAPER) / width, ((event.clientY - top) * PAPER) / height];
+};
+paper.addEventListener("pointerdown", (event) => {
+  if (pointer !== null || event.button !== 0) return;
+  paper.setPointerCapture(event.pointerId);
+  [pointer, last] = [event.pointerId, position(event)];
+  draw(last, last);
+});
+paper.addEventListener("pointermove", (event) => {
+  if (event.pointerId !== pointer) return;
+  for (const each of event.getCoalescedEvents?.() ?? [event]) draw(last, (last = position(each)));
+});
+for (const type of ["pointerup", "pointercancel"])
+  paper.addEventListener(type, (event) => { if (event.pointerId === pointer) pointer = null; });
+
+let place = [PAPER / 2, PAPER / 2], down = false; // the keyboard's pen
+const moves = { ArrowLeft: [-8, 0], ArrowRight: [8, 0], ArrowUp: [0, -8], ArrowDown: [0, 8] };
+function movePen(key) {
+  const from = place;
+  if (key in moves) place = place.map((x, axis) => Math.min(Math.max(x + moves[key][axis], 0), PAPER));
+  if (key === " ") down = !down;
+  if (down) draw(from, place);
+  element("pen").className = down ? "down" : "";
+  Object.assign(element("pen").style, { left: `${(100 * place[0]) / PAPER}%`, top: `${(100 * place[1]) / PAPER}%` });
+}
+paper.addEventListener("keydown", (event) => {
+  if (["Delete", "Backspace", "Escape"].includes(event.key)) clear();
+  else if (event.key in moves || event.key === " ") movePen(event.key);
+  else return;
+  event.preventDefault();
+});
+element("clear").addEventListener("click", clear);
+element("row").addEventListener("input", show);
+
+function add(parent, tag, text = "") {
+  const child = parent.appendChild(document.createElement(tag));
+  child.textContent = text;
+  return child;
+}
+
+if (names.join("") !== "0123456789") element("heading").textContent = "Draw a picture";
+if (names.some((name) => name.length > 2)) element("classes").className = "long";
+for (const name of names) {
+  add(element("classes"), "span", name).title = name;
+  add(element("bars"), "span", name);
+  bars.push([add(add(element("bars"), "span"), "i"), add(element("bars"), "output")]);
+}
+for (const row of [1, 7, 14, 21, 28]) add(element("scale"), "span", row).style.top = `${(100 * (row - 0.5)) / ROWS}%`;
+add(element("note"), "span", ` Network: ${network.title}.`);
+if (network.lossRows === "last")
+  add(element("note"), "span", " It was trained on its last row alone, so its predictions after earlier rows mean nothing.");
+movePen("");
+update();

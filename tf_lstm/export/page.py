@@ -1,0 +1,63 @@
+"""A network as a web page: one HTML file to draw in, with the weights inside."""
+
+import base64
+import dataclasses
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from tf_lstm.model import RowClassifier
+from tf_lstm.rows import IMAGE_SIZE, images_to_rows
+from tf_lstm.terminal.errors import UserError
+from tf_lstm.terminal.files import atomic_path
+
+TEMPLATE, SCRIPT = (Path(__file__).with_name(name) for name in ("page.html", "page.js"))
+
+
+def save_page(model: RowClassifier, path: Path, title: str, class_names: Sequence[str]) -> None:
+    """Write a page that needs no other file and no network.
+
+    Args:
+        model: a network that reads an image's rows from top to bottom.
+        path: a file that ends in .html.
+        title: which run the network is from.
+        class_names: the names of the ten classes.
+
+    Raises:
+        UserError: a layer reads in both directions, so there is no prediction after each row.
+    """
+    if not all(layer.causal for layer in model.layers):
+        raise UserError(
+            f"{title} reads images in both directions, which the page cannot: choose another run, "
+            "or another format."
+        )
+    content = {
+        "title": title,
+        "classNames": list(class_names),
+        "lossRows": model.recipe.loss_rows,
+        "pixelOffset": model.recipe.pixel_offset,
+        "layers": len(model.layers),
+        "variables": {name: encode(array) for name, array in variables_of_pixels(model).items()},
+    }
+    # In a script element, only "</" has a meaning.
+    text = json.dumps(content, ensure_ascii=False).replace("</", "<\\/")
+    page = TEMPLATE.read_text("utf-8").replace("{{script}}", SCRIPT.read_text("utf-8"))
+    with atomic_path(path, (".html",)) as temporary:
+        temporary.write_text(page.replace("{{network}}", text), encoding="utf-8")
+
+
+def variables_of_pixels(model: RowClassifier) -> dict[str, np.ndarray]:
+    """The variables by name, without the weights of blank columns, which are always zero."""
+    arrays = {name: variable.numpy() for name, variable in model.variables_by_name.items()}
+    without_offset = dataclasses.replace(model.recipe, pixel_offset=0.0)
+    white = np.full((1, IMAGE_SIZE, IMAGE_SIZE), 255, np.uint8)
+    is_pixel = images_to_rows(white, without_offset)[0, 0].numpy() > 0  # (features,)
+    first = next(iter(arrays))  # weights['in'], or the kernel of the first layer
+    return arrays | {first: arrays[first][is_pixel]}
+
+
+def encode(array: np.ndarray) -> str:
+    """An array as little-endian float32 numbers in base64."""
+    return base64.b64encode(array.astype("<f4").tobytes()).decode("ascii")

@@ -1,0 +1,106 @@
+"""A network as a TensorFlow SavedModel, and as a LiteRT file made from the same functions."""
+
+import contextlib
+import errno
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import tensorflow as tf
+from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+from tf_lstm.model import IMAGES, RowClassifier
+from tf_lstm.terminal.errors import UserError
+from tf_lstm.terminal.files import atomic_path
+from tf_lstm.terminal.startup import quiet_libraries
+
+
+class ExportedModel(tf.Module):
+    """The functions that are exported; both take uint8 images (batch, 28, 28).
+
+    Args:
+        model: the network.
+    """
+
+    def __init__(self, model: RowClassifier) -> None:
+        super().__init__()
+        self.model = model
+
+    @tf.function(input_signature=[IMAGES], autograph=False)
+    def classify(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
+        """The probabilities (batch, classes) after the last row, and the predicted class."""
+        probabilities = tf.nn.softmax(self.model.image_logits(images))
+        return {"probabilities": probabilities, "class": tf.argmax(probabilities, axis=1)}
+
+    @tf.function(input_signature=[IMAGES], autograph=False)
+    def row_predictions(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
+        """The probabilities (batch, time steps, classes) after every row."""
+        return {"probabilities": tf.nn.softmax(self.model.row_logits(images))}
+
+
+def save_saved_model(model: RowClassifier, path: Path) -> None:
+    """Write a SavedModel with the signatures `classify` and `row_predictions`.
+
+    Args:
+        model: the network.
+        path: a folder that ends in .savedmodel; a SavedModel that is there already is replaced.
+
+    Raises:
+        UserError: it cannot be written, or `path` is something other than a SavedModel.
+    """
+    if path.exists() and not (path / "saved_model.pb").exists():
+        raise UserError(f"{path} exists and is not a SavedModel: choose another path.")
+    exported = ExportedModel(model)
+    signatures = {"classify": exported.classify, "row_predictions": exported.row_predictions}
+    with atomic_path(path, (".savedmodel",)) as temporary, tensorflow_errors():
+        tf.saved_model.save(exported, temporary, signatures)
+        if path.exists():  # a folder is not replaced by renaming another one
+            os.replace(path, temporary.with_name("previous"))  # deleted with the temporary folder
+
+
+def save_litert(model: RowClassifier, path: Path) -> None:
+    """Write a LiteRT (TensorFlow Lite) file with the signature `row_predictions`.
+
+    A network that is not causal gets the signature `classify` instead: it would read each prefix of
+    the rows by itself, and converting that takes minutes.
+
+    Args:
+        model: the network.
+        path: a file that ends in .tflite.
+
+    Raises:
+        UserError: it cannot be written, or LiteRT lacks an operation that the network needs.
+    """
+    # The converter leaves out the variables that a function within a function reads, and the file
+    # would predict nan. So the variables become constants first.
+    exported = ExportedModel(model)
+    is_causal = all(layer.causal for layer in model.layers)
+    name = "row_predictions" if is_causal else "classify"
+    frozen = convert_variables_to_constants_v2(getattr(exported, name).get_concrete_function())
+
+    @tf.function(input_signature=[IMAGES], autograph=False)
+    def probabilities(images: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"probabilities": frozen(images)[-1]}  # the last in alphabetical order
+
+    with atomic_path(path, (".tflite",)) as temporary, tensorflow_errors():
+        with tempfile.TemporaryDirectory(dir=temporary.parent) as folder, quiet_libraries():
+            tf.saved_model.save(tf.Module(), folder, {name: probabilities})
+            converter = tf.lite.TFLiteConverter.from_saved_model(folder)
+            try:
+                content = converter.convert()
+            except Exception as error:  # the type is not public
+                raise UserError(
+                    "LiteRT lacks an operation that this network needs: choose another run, or "
+                    "another format."
+                ) from error
+            temporary.write_bytes(content)
+
+
+@contextlib.contextmanager
+def tensorflow_errors() -> Iterator[None]:
+    """Turn TensorFlow's errors in a `with` block, such as a full disk, into an `OSError`."""
+    try:
+        yield
+    except tf.errors.OpError as error:
+        raise OSError(errno.EIO, error.message) from error

@@ -1,0 +1,59 @@
+"""The optimizer and its schedule, both Keras' own, and the check of the gradients."""
+
+import contextlib
+from collections.abc import Iterator
+
+import tensorflow as tf
+
+from tf_lstm.settings import Recipe
+
+NOT_FINITE = "the gradient is not finite"
+
+
+class NonFiniteGradientError(ArithmeticError):
+    """A gradient is infinite or not a number; no weight was updated with it."""
+
+
+def new_optimizer(recipe: Recipe, total_steps: int) -> tf.keras.optimizers.Optimizer:
+    """The recipe's optimizer; a cosine schedule ends at step `total_steps`."""
+    learning_rate = recipe.learning_rate
+    if recipe.lr_schedule == "cosine":
+        warmup_steps = min(recipe.warmup_steps, total_steps // 2)
+        learning_rate = tf.keras.optimizers.schedules.CosineDecay(
+            # Not 0: the first step would be wasted.
+            initial_learning_rate=recipe.learning_rate / max(1, warmup_steps),
+            decay_steps=max(1, total_steps - warmup_steps),
+            warmup_target=recipe.learning_rate if warmup_steps else None,
+            warmup_steps=warmup_steps,
+        )
+    optimizers = {"adam": tf.keras.optimizers.Adam, "rmsprop": tf.keras.optimizers.RMSprop}
+    return optimizers[recipe.optimizer](learning_rate, epsilon=recipe.epsilon)
+
+
+def clip_gradients(gradients: list[tf.Tensor], clipnorm: float | None) -> list[tf.Tensor]:
+    """Gradients scaled down together so that their global norm is at most `clipnorm`.
+
+    Fails if a gradient is not finite; see `finite_gradients`.
+    """
+    norm = tf.debugging.check_numerics(tf.linalg.global_norm(gradients), NOT_FINITE)
+    if clipnorm is None:
+        with tf.control_dependencies([norm]):  # no update before the check
+            return [tf.identity(gradient) for gradient in gradients]
+    return tf.clip_by_global_norm(gradients, clipnorm, norm)[0]
+
+
+@contextlib.contextmanager
+def finite_gradients(optimizer: tf.keras.optimizers.Optimizer) -> Iterator[None]:
+    """Raise a `NonFiniteGradientError` where the check of `clip_gradients` fails."""
+    try:
+        yield
+    except tf.errors.InvalidArgumentError as error:
+        if NOT_FINITE not in error.message:
+            raise
+        step, learning_rate = (
+            tf.convert_to_tensor(value).numpy()
+            for value in (optimizer.iterations, optimizer.learning_rate)
+        )
+        raise NonFiniteGradientError(
+            f"The gradient is not finite at step {step + 1:,}, with learning rate {learning_rate:g}"
+        ) from error

@@ -1,0 +1,1 @@
+"""Every figure, plotted with matplotlib and without a display."""

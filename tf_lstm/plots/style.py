@@ -1,0 +1,93 @@
+"""What all figures share: colours, titles, axes, and how figures are saved and shown.
+
+Figures are plain `matplotlib.figure.Figure` objects, so plotting needs no display and no pyplot.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.backends import BackendFilter, backend_registry
+from matplotlib.figure import Figure
+
+from tf_lstm.terminal.errors import UserError
+from tf_lstm.terminal.files import atomic_path
+
+# From Okabe and Ito's palette, which colour-blind readers can tell apart.
+BLUE, ORANGE, GREEN, GREY = "#0072B2", "#E69F00", "#009E73", "0.6"
+TRUE_CLASS, WRONG, PREDICTED, OTHER = BLUE, ORANGE, GREEN, GREY
+COMMITTED = "#e3eff8"  # background from the commit row on
+
+ROW_TICKS = (1, 7, 14, 21, 28)
+TITLE = {"loc": "left", "fontsize": 9.5}  # of one chart of several
+FIGURE_TITLE = {"x": 0.012, "ha": "left", "fontsize": 11, "fontweight": "bold"}
+
+# Without the date and matplotlib's version, the same figure is saved as the same bytes.
+METADATA = {
+    ".png": {"Software": None},
+    ".svg": {"Date": None, "Creator": None},
+    ".pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+}
+
+
+def simplify(axes: Axes, grid: str = "y") -> None:
+    """Hide the top and right spines, and add a light grid behind the data.
+
+    Args:
+        grid: the axis whose ticks have grid lines, "x" or "y".
+    """
+    axes.grid(axis=grid, color="0.88", linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def shrink_labels(axes: Axes, ticks: float = 8) -> None:
+    """Simplify a small chart, and shrink its labels; `ticks` is the font size of tick labels."""
+    simplify(axes)
+    axes.xaxis.label.set_fontsize(9)
+    axes.yaxis.label.set_fontsize(9)
+    axes.tick_params(labelsize=ticks)
+
+
+def long_names(class_names: Sequence[str]) -> bool:
+    """Whether names are too long to stand side by side below an axis."""
+    return max(map(len, class_names)) > 2
+
+
+def shorten(name: str) -> str:
+    """At most 12 characters of a class' name."""
+    return name if len(name) <= 12 else f"{name[:11]}…"
+
+
+def show_classes(axis: Axis, class_names: Sequence[str]) -> None:
+    """Name the classes 0, 1, ... on an axis; long names below an axis are written upwards."""
+    upwards = axis.axis_name == "x" and long_names(class_names)
+    ticks = range(len(class_names))
+    axis.set_ticks(ticks, [*map(shorten, class_names)], rotation=90 if upwards else 0)
+
+
+def save_figure(figure: Figure, path: str | Path) -> None:
+    """Write a figure atomically as PNG, SVG or PDF, chosen by the suffix of `path`."""
+    with atomic_path(path, METADATA) as temporary:
+        suffix = temporary.suffix.lower()
+        with matplotlib.rc_context({"svg.hashsalt": "tf_lstm"}):
+            figure.savefig(temporary, format=suffix[1:], metadata=METADATA[suffix])
+
+
+def require_display(advice: str) -> None:
+    """Raise a `UserError` with `advice` if no window can be opened."""
+    from matplotlib import pyplot  # selects a backend, which only windows need
+
+    if pyplot.get_backend() in backend_registry.list_builtin(BackendFilter.NON_INTERACTIVE):
+        raise UserError(f"There is no display for a window: {advice}")
+
+
+def show_figure(figure: Figure) -> None:
+    """Open a window with a figure, and wait until the window is closed."""
+    from matplotlib import pyplot
+
+    require_display("omit --show and open the file.")
+    pyplot.figure(figure)
+    pyplot.show()

@@ -1,0 +1,105 @@
+"""The numbers of the summary figure as CSV files, and the reference accuracies plotted in it."""
+
+import csv
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from tf_lstm.plots.statistics import (
+    BINS,
+    THRESHOLDS,
+    RowCounts,
+    accuracy_by_row,
+    calibration_error,
+    early_stopping,
+    wilson_interval,
+)
+from tf_lstm.terminal.errors import UserError
+from tf_lstm.terminal.files import write_table
+
+
+def save_tables(counts_by_run: Mapping[str, RowCounts], folder: Path) -> None:
+    """Write a CSV file for each chart of the summary figure."""
+    for name, (header, rows_of) in TABLES.items():
+        rows = ((run, *row) for run, counts in counts_by_run.items() for row in rows_of(counts))
+        write_table(folder / f"{name}.csv", ("run", *header.split()), rows)
+
+
+def read_reference(path: str | Path, data: str) -> list[tuple[int, float]]:
+    """Read the accuracies of the reference networks on `data`.
+
+    Args:
+        path: a CSV file written by scripts/benchmarks/reference_networks.py.
+        data: the name of the data.
+
+    Returns:
+        Pairs of the number of visible rows and the test accuracy, 0 to 1.
+
+    Raises:
+        UserError: the file is not such a table, or has no line for `data`.
+    """
+    try:
+        with open(path, encoding="utf-8", newline="") as file:
+            lines = list(csv.DictReader(file))
+        pairs = [
+            (int(line["rows"]), float(line["test_accuracy"]))
+            for line in lines
+            if line["data"] == data
+        ]
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(
+            f"{path} is not a table written by scripts/benchmarks/reference_networks.py: "
+            "choose another file."
+        ) from error
+    if not pairs:
+        raise UserError(
+            f"{path} has no results on {data}: run scripts/benchmarks/reference_networks.py."
+        )
+    return pairs
+
+
+def _accuracy_table(counts: RowCounts) -> Iterator[tuple]:
+    for digit in (None, *range(len(counts.commits))):
+        correct, images = accuracy_by_row(counts, digit)
+        low, high = wilson_interval(correct, images)
+        for row, bounds in enumerate(zip(low, high, strict=True)):
+            name = "all" if digit is None else digit
+            share = correct[row] / (images or np.nan)
+            yield name, row + 1, images, correct[row], *(f"{x:.6f}" for x in (share, *bounds))
+
+
+def _commit_table(counts: RowCounts) -> Iterator[tuple]:
+    for (digit, row), images in np.ndenumerate(counts.commits):
+        yield digit, row + 1, images
+
+
+def _early_stopping_table(counts: RowCounts) -> Iterator[tuple]:
+    for threshold, *means in zip(THRESHOLDS, *early_stopping(counts), strict=True):
+        yield threshold, *(f"{mean:.6f}" for mean in means)
+
+
+def _confusion_table(counts: RowCounts) -> Iterator[tuple]:
+    for row, label, predicted in np.argwhere(counts.confusion):
+        yield row + 1, label, predicted, counts.confusion[row, label, predicted]
+
+
+def _calibration_table(counts: RowCounts) -> Iterator[tuple]:
+    errors = calibration_error(counts)
+    for row, bin in np.argwhere(counts.bins):
+        images = counts.bins[row, bin]
+        means = counts.confidence_bins[row, bin] / images, counts.correct_bins[row, bin] / images
+        numbers = (*(f"{mean:.6f}" for mean in means), f"{errors[row]:.6f}")
+        yield row + 1, f"{bin / BINS:.4f}", images, *numbers
+
+
+TABLES = {
+    "accuracy": ("digit row images correct accuracy low high", _accuracy_table),
+    "commit_rows": ("digit row images", _commit_table),
+    "early_stopping": ("threshold mean_rows accuracy", _early_stopping_table),
+    "confusion": ("row label predicted_class images", _confusion_table),
+    "calibration": (
+        "row bin_from images confidence accuracy expected_calibration_error",
+        _calibration_table,
+    ),
+}

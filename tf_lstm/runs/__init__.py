@@ -1,0 +1,1 @@
+"""Runs: the folders of trainings, their settings, and their results."""

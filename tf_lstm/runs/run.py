@@ -1,0 +1,189 @@
+"""A run: the folder that holds everything one training writes.
+
+settings.json           all settings, the data and its checksum, package versions
+history.csv             one line for each epoch
+learning_curves.png     history.csv as a figure
+test_result.json        loss and accuracy on the test images
+checkpoints/latest/     the newest weights and optimizer state
+checkpoints/best/       the weights with the best validation accuracy
+"""
+
+import contextlib
+import csv
+import importlib
+import importlib.util
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import tensorflow as tf
+
+from tf_lstm.data.class_names import DIGITS
+from tf_lstm.engines.build import build_model
+from tf_lstm.evaluation import Evaluation
+from tf_lstm.model import RowClassifier
+from tf_lstm.rows import IMAGE_SIZE
+from tf_lstm.settings import Recipe
+from tf_lstm.terminal.errors import UserError
+from tf_lstm.terminal.files import write_text_atomically
+from tf_lstm.train_loop import EpochMetrics
+
+# Windows has no fcntl, and there nothing prevents two processes from writing one run.
+fcntl: Any = importlib.import_module("fcntl") if importlib.util.find_spec("fcntl") else None
+
+FILES = ("settings.json", "history.csv", "learning_curves.png", "test_result.json")
+# What TensorFlow raises for a damaged checkpoint, or for another model's.
+DAMAGES = (tf.errors.OpError, AssertionError, ValueError, IndexError, RuntimeError)
+
+
+class Run:
+    """One training's folder.
+
+    Args:
+        folder: where it is.
+        settings: the contents of its settings.json.
+    """
+
+    def __init__(self, folder: str | Path, settings: dict[str, Any]) -> None:
+        self.folder = Path(folder)
+        self.settings = settings
+
+    @property
+    def recipe(self) -> Recipe:
+        """The run's recipe. A setting that is newer than the run has its default."""
+        return Recipe(**self.settings["recipe"])
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The names of the classes; the digits if the run is older than class names."""
+        return tuple(self.settings["data"].get("class_names", DIGITS))
+
+    def new_model(self, engine: str = "cell") -> RowClassifier:
+        """The run's model with its initial values."""
+        return build_model(self.recipe, self.settings["seed"], engine)
+
+    def checkpoints(self, which: str, **objects: tf.Module) -> tf.train.CheckpointManager:
+        """The manager of `which` checkpoints, "best" or "latest", of these objects."""
+        folder = self.folder / "checkpoints" / which
+        checkpoint = tf.train.Checkpoint(**objects)
+        return tf.train.CheckpointManager(
+            checkpoint, folder, max_to_keep=2 if which == "latest" else 1
+        )
+
+    def restore(self, manager: tf.train.CheckpointManager) -> bool:
+        """Restore a manager's objects from its newest intact checkpoint.
+
+        Returns:
+            Whether there was one.
+
+        Raises:
+            UserError: there are checkpoints, but none that is intact and fits the settings.
+        """
+        damaged: list[tuple[str, Exception]] = []
+        for path in reversed(manager.checkpoints):
+            try:
+                status = manager.checkpoint.restore(path)
+                status.assert_existing_objects_matched().expect_partial()
+            except DAMAGES as error:
+                damaged.append((path, error))
+            else:
+                if damaged:
+                    print(f"{damaged[0][0]} is damaged: {path} is used instead.", file=sys.stderr)
+                return True
+        if damaged:
+            path, first_error = damaged[0]
+            raise UserError(
+                f"{path} cannot be read or does not fit {self.folder / 'settings.json'}, and no "
+                "older one does: choose another run."
+            ) from first_error
+        return False
+
+    def best_model(self) -> RowClassifier:
+        """The model with the best validation accuracy.
+
+        Raises:
+            UserError: the run has no such checkpoint yet, or it does not fit the settings.
+        """
+        model = self.new_model()
+        if not self.restore(self.checkpoints("best", model=model)):
+            raise UserError(
+                f"{self.folder} has no finished epoch yet: resume its training, or choose another "
+                "run."
+            )
+        return model
+
+    def require_rows(self) -> None:
+        """Raise a UserError unless the network reads an image's rows from top to bottom.
+
+        Otherwise its prediction after time step t is not a prediction from the first t rows.
+        """
+        recipe = self.recipe
+        reading = (recipe.time_steps, recipe.row_order, recipe.eval_row_order)
+        if reading != (IMAGE_SIZE, "reading", "reading"):
+            raise UserError(
+                f"{self.folder} does not read images row by row from top to bottom "
+                f"({recipe.name}): choose another run."
+            )
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the run has been tested."""
+        return (self.folder / "test_result.json").exists()
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other processes from writing the run while a `with` block runs.
+
+        Raises:
+            UserError: another process is writing it.
+        """
+        with self.writing():
+            file = open(self.folder / "lock", "w")
+        with file:
+            try:
+                # The system releases the lock when the process ends, however it ends.
+                if fcntl:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                raise UserError(
+                    f"{self.folder} is being trained by another process: wait for it, or choose "
+                    "another run."
+                ) from error
+            yield
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[None]:
+        """Turn a failure to write the run's files in a `with` block into a UserError."""
+        try:
+            yield
+        except (OSError, tf.errors.OpError) as error:
+            reason = error.strerror if isinstance(error, OSError) else error.message
+            raise UserError(
+                f"{self.folder} cannot be written ({reason}): make room there, and continue with "
+                "--resume."
+            ) from error
+
+    def write_history(self, history: list[EpochMetrics]) -> None:
+        """Write history.csv, one line for each epoch."""
+        rows = [asdict(metrics) for metrics in history]
+        lines = [",".join(rows[0]), *(",".join(map(str, row.values())) for row in rows)]
+        write_text_atomically(self.folder / "history.csv", "\n".join(lines) + "\n")
+
+    def read_history(self) -> list[EpochMetrics]:
+        """The epochs that `write_history` wrote; none before the end of the first epoch."""
+        if not (self.folder / "history.csv").exists():
+            return []
+        types = get_type_hints(EpochMetrics)
+        with open(self.folder / "history.csv", encoding="utf-8", newline="") as file:
+            return [
+                EpochMetrics(**{name: types[name](row[name]) for name in types})
+                for row in csv.DictReader(file)
+            ]
+
+    def write_result(self, test: Evaluation) -> None:
+        """Write test_result.json, the evaluation of the test images."""
+        text = json.dumps(asdict(test), indent=2) + "\n"
+        write_text_atomically(self.folder / "test_result.json", text)

@@ -1,0 +1,1 @@
+"""The terminal: flags, progress, errors, exit statuses, atomic files."""

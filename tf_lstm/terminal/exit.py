@@ -1,0 +1,53 @@
+"""How a command ends: a mistake or a signal gives one sentence and a status, not a traceback."""
+
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from types import FrameType
+
+from tf_lstm.terminal.errors import Interrupted, UserError
+
+
+class StopSignal:
+    """Records Ctrl-C and SIGTERM while a `with` block runs, instead of interrupting it.
+
+    `received` is the number of the latest signal, or None. Python runs handlers in the main thread
+    only, so in another thread nothing is recorded.
+    """
+
+    signals = (signal.SIGINT, signal.SIGTERM)
+
+    def __enter__(self) -> "StopSignal":
+        self.received: int | None = None
+        is_main = threading.current_thread() is threading.main_thread()
+        self.previous_handlers = {
+            number: signal.signal(number, self.record) for number in self.signals if is_main
+        }
+        return self
+
+    def record(self, number: int, frame: FrameType | None) -> None:
+        """Handle a signal by recording its number."""
+        self.received = number
+
+    def __exit__(self, *exception: object) -> None:
+        for number, handler in self.previous_handlers.items():
+            signal.signal(number, handler)
+
+
+def run_script(main: Callable[[], None]) -> None:
+    """Call `main()` and turn its exceptions into exit statuses.
+
+    A `UserError` is printed as one sentence and exits with 2; `Interrupted` is printed and exits
+    with 128 plus the signal's number; Ctrl-C exits with 130.
+    """
+    try:
+        main()
+    except UserError as mistake:
+        print(mistake, file=sys.stderr)
+        sys.exit(2)
+    except Interrupted as interruption:
+        print(interruption, file=sys.stderr)
+        sys.exit(128 + interruption.signal)
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
