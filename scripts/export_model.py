@@ -1,6 +1,6 @@
-"""Export a trained network for use without this repository; the suffix of --output is the format.
+"""Export a trained network for use without this repository, in the format of --output's suffix.
 
-.html         a page to draw in, for any browser
+.html         a page to draw in, which works offline in any browser
 .npz          every variable as a NumPy array
 .savedmodel   a folder with a TensorFlow SavedModel
 .tflite       a LiteRT file

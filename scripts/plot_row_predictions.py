@@ -24,7 +24,7 @@ if TYPE_CHECKING:  # importing these at run time would import TensorFlow before 
     from tf_lstm.data.dataset import Dataset
     from tf_lstm.runs.run import Run
 
-# A 4 of MNIST's test images that looks like a 6 until its second stroke begins.
+# A 4 of MNIST's test images that looks like a 6 until enough of its second stroke is read.
 INSTRUCTIVE_INDEX = 1938
 
 

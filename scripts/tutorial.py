@@ -104,7 +104,7 @@ accuracy = np.mean(np.concatenate(predicted) == test_labels)
 print(f"{dataset.name}, {len(test_labels):,} test images: accuracy {100 * accuracy:.2f} %")
 
 # %% How one prediction forms: the softmax after every row of an image. This 4 of MNIST looks like
-# a 6 until its second stroke begins
+# a 6 until enough of its second stroke is read
 index = 1938 % len(test_labels)
 image, label = test_images[index], test_labels[index]
 row_predictions = tf.nn.softmax(row_logits(image[np.newaxis])[0]).numpy()  # (28, 10)

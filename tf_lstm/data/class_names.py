@@ -1,4 +1,4 @@
-"""The names of the classes: the digits, or the lines of a file beside other data."""
+"""The names of the classes: the digits, or the lines of a file classes.txt beside the data."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,14 +10,14 @@ LONGEST = 20  # characters
 
 
 def read_class_names(data: Path) -> tuple[str, ...]:
-    """The ten names in classes.txt beside the data, or the digits without that file.
+    """The ten names in classes.txt beside the data, or the digits if there is no such file.
 
     Args:
         data: the folder, or the .npz file.
 
     Raises:
-        UserError: the file does not hold one name on each of at most ten lines. A class without a
-            line has its digit as its name.
+        UserError: the file is not text in UTF-8, or does not have one valid name on each of at most
+            ten lines. A class without a line is named by its digit.
     """
     path = (data if data.is_dir() else data.parent) / "classes.txt"
     if not path.exists():
@@ -31,7 +31,7 @@ def read_class_names(data: Path) -> tuple[str, ...]:
     names += DIGITS[len(names) :]
     if len(set(names)) != len(names) or len(names) != len(DIGITS) or not all(map(is_name, names)):
         raise UserError(
-            f"{path} does not have ten lines with different names of at most {LONGEST} characters: "
+            f"{path} does not hold at most ten different names of up to {LONGEST} characters: "
             "correct or delete it."
         )
     return names

@@ -33,7 +33,7 @@ def build_model(
     Args:
         recipe: the settings.
         seed: determines the initial values, which do not depend on the engine.
-        engine: one of `ENGINES`; it changes results by rounding only.
+        engine: one of `ENGINES`; a step differs by rounding only.
         dtype: the type of all variables and logits.
     """
     layer_type = ENGINES[usable_engine(engine, recipe)]

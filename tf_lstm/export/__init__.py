@@ -1,1 +1,1 @@
-"""Exports: a trained network for programs that do not have this package."""
+"""Export a trained network for use without this package."""

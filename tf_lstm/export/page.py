@@ -22,7 +22,7 @@ def save_page(model: RowClassifier, path: Path, title: str, class_names: Sequenc
     Args:
         model: a network that reads an image's rows from top to bottom.
         path: a file that ends in .html.
-        title: which run the network is from.
+        title: names the run that the network is from, and its data.
         class_names: the names of the ten classes.
 
     Raises:
@@ -49,7 +49,7 @@ def save_page(model: RowClassifier, path: Path, title: str, class_names: Sequenc
 
 
 def variables_of_pixels(model: RowClassifier) -> dict[str, np.ndarray]:
-    """The variables by name, without the weights of blank columns, which are always zero."""
+    """The variables by name, without the weights of blank columns, whose inputs are always zero."""
     arrays = {name: variable.numpy() for name, variable in model.variables_by_name.items()}
     without_offset = dataclasses.replace(model.recipe, pixel_offset=0.0)
     white = np.full((1, IMAGE_SIZE, IMAGE_SIZE), 255, np.uint8)

@@ -44,7 +44,7 @@ def save_saved_model(model: RowClassifier, path: Path) -> None:
 
     Args:
         model: the network.
-        path: a folder that ends in .savedmodel; a SavedModel that is there already is replaced.
+        path: a folder that ends in .savedmodel; an existing SavedModel is replaced.
 
     Raises:
         UserError: it cannot be written, or `path` is something other than a SavedModel.
@@ -55,15 +55,15 @@ def save_saved_model(model: RowClassifier, path: Path) -> None:
     signatures = {"classify": exported.classify, "row_predictions": exported.row_predictions}
     with atomic_path(path, (".savedmodel",)) as temporary, tensorflow_errors():
         tf.saved_model.save(exported, temporary, signatures)
-        if path.exists():  # a folder is not replaced by renaming another one
+        if path.exists():  # renaming cannot replace a folder
             os.replace(path, temporary.with_name("previous"))  # deleted with the temporary folder
 
 
 def save_litert(model: RowClassifier, path: Path) -> None:
     """Write a LiteRT (TensorFlow Lite) file with the signature `row_predictions`.
 
-    A network that is not causal gets the signature `classify` instead: it would read each prefix of
-    the rows by itself, and converting that takes minutes.
+    A network that is not causal gets the signature `classify` instead: for row predictions it reads
+    every prefix of the rows separately, which takes minutes to convert.
 
     Args:
         model: the network.
@@ -72,8 +72,8 @@ def save_litert(model: RowClassifier, path: Path) -> None:
     Raises:
         UserError: it cannot be written, or LiteRT lacks an operation that the network needs.
     """
-    # The converter leaves out the variables that a function within a function reads, and the file
-    # would predict nan. So the variables become constants first.
+    # The converter omits variables that a nested function reads, and the exported network would
+    # predict nan. So the variables are converted to constants first.
     exported = ExportedModel(model)
     is_causal = all(layer.causal for layer in model.layers)
     name = "row_predictions" if is_causal else "classify"

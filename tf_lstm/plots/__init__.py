@@ -1,1 +1,1 @@
-"""Every figure, plotted with matplotlib and without a display."""
+"""All figures, plotted with matplotlib; no display is needed."""

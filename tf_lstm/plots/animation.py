@@ -36,7 +36,7 @@ def save_animation(
         image: (28, 28) uint8.
         label: the true class, 0 to 9, or None if it is unknown.
         probabilities: (28, 10), the softmax after each row.
-        title: which image of which data, and which run predicts it.
+        title: names the image, its data and the run.
         path: the file, ending in .gif.
         class_names: the names of the classes.
     """

@@ -1,4 +1,4 @@
-"""Calibration: whether images predicted with a confidence of 80 % are correct in 80 % of cases."""
+"""Calibration: whether predictions with a confidence of, say, 80 % are correct in 80 % of cases."""
 
 from matplotlib.axes import Axes
 
@@ -10,7 +10,7 @@ FEWEST_IMAGES = 20  # in a bin; the accuracy of fewer is mostly noise
 
 
 def plot_calibration(axes: Axes, counts: RowCounts) -> None:
-    """Plot the accuracy against the confidence after some rows, and the error of every row."""
+    """Plot accuracy against confidence after a few rows, and the calibration error by row."""
     axes.set_title("Calibration: accuracy against confidence", **TITLE)
     axes.plot((0, 100), (0, 100), color="0.5", linewidth=0.8, linestyle="--")
     for row, colour in RELIABILITY_ROWS:

@@ -38,7 +38,7 @@ def row_depth_figure(
         image: (28, 28) uint8.
         label: the true class, 0 to 9, or None if it is unknown.
         probabilities: (28, 10), the softmax after each row.
-        title: which image of which data, and which run predicts it.
+        title: names the image, its data and the run.
         class_names: the names of the classes.
 
     Returns:
@@ -83,7 +83,7 @@ def row_depth_figure(
 def _add_panel(
     figure: Figure, label: str, left: float, width: float, shared: Axes | None = None
 ) -> Axes:
-    """Axes as high as the digit, `left` and `width` in inches, with the row axis of `shared`."""
+    """Add axes as high as the digit; `left` and `width` are in inches."""
     height = figure.get_figheight()
     position = (left / WIDTH, 1 - (TOP + SIDE) / height, width / WIDTH, SIDE / height)
     axes = figure.add_axes(position, label=label, sharey=shared)
@@ -94,7 +94,7 @@ def _add_panel(
 def _plot_heat_map(
     axes: Axes, probabilities: np.ndarray, label: int | None, class_names: Sequence[str]
 ) -> None:
-    """Plot probabilities (28, 10) with their colour bar, and mark predicted and true class."""
+    """Plot probabilities (28, 10) with a colour bar, and mark the predicted and true classes."""
     rows, classes = probabilities.shape
     colours = axes.imshow(
         probabilities,

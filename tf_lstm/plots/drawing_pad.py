@@ -1,4 +1,4 @@
-"""A window to draw a digit in with the mouse, which shows its row predictions after each stroke."""
+"""A window to draw a digit with the mouse; it shows the row predictions while you draw."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -38,7 +38,7 @@ class DrawingPad:
         class_names: Sequence[str] = DIGITS,
     ) -> None:
         self.figure, self.predict, self.class_names = figure, predict, class_names
-        # RGBA, because matplotlib shows a single channel in twice the time.
+        # RGBA, because matplotlib takes twice as long to show a single channel.
         self.paper = Image.new("RGBA", (SIDE, SIDE), "white")
         self.pen: tuple[float, float] | None = None  # where the current line ends
         self.drawing = False
@@ -125,7 +125,7 @@ class DrawingPad:
             self.drawing, self.pen = False, None
 
     def update(self) -> None:
-        """Predict what is on the paper, and show the prediction."""
+        """Predict the class of the drawing, and show the prediction."""
         paper = np.asarray(self.paper)  # (SIDE, SIDE, 4)
         ink = 255 - paper[:, :, 0]
         image, probabilities = np.zeros((28, 28), np.uint8), np.zeros((28, 10))
@@ -180,7 +180,7 @@ def open_drawing_pad(
     from matplotlib import pyplot
 
     require_display(ADVICE)
-    with matplotlib.rc_context({"toolbar": "None"}):  # its pan and zoom would take the mouse
+    with matplotlib.rc_context({"toolbar": "None"}):  # its pan and zoom would capture the mouse
         figure = pyplot.figure(Figure(figsize=(11, 4.1), facecolor="white"))
     # Keep the pad: the canvas holds only weak references to its methods.
     pad = DrawingPad(figure, predict, class_names)

@@ -19,7 +19,7 @@ def learning_curves_figure(history: "list[EpochMetrics]", title: str) -> Figure:
 
     Args:
         history: the metrics of each epoch; validation metrics are nan without a validation split.
-        title: which run.
+        title: names the run.
     """
     figure = Figure(figsize=(8.5, 3.6), dpi=130, facecolor="white", layout="constrained")
     seconds = sum(metrics.seconds for metrics in history)

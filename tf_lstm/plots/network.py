@@ -27,7 +27,7 @@ VARIABLES = (
 
 
 def network_figure(image: np.ndarray, probabilities: np.ndarray) -> Figure:
-    """The way of three rows of an image through the network.
+    """Plot how three rows of an image pass through the network.
 
     Args:
         image: (28, 28) uint8.

@@ -1,6 +1,6 @@
 """The results of all recipes as a figure: a dot for each run, a line for the published accuracy.
 
-The figure shows errors on a logarithmic axis: halving the error is the same distance everywhere.
+Errors are on a logarithmic axis: halving the error is the same distance everywhere.
 """
 
 from matplotlib.axes import Axes

@@ -44,13 +44,13 @@ def row_predictions_figure(
     title: str,
     class_names: Sequence[str] = DIGITS,
 ) -> Figure:
-    """Plot the visible rows and the predicted probabilities after each of the 28 rows.
+    """Plot the rows read so far and the predicted probabilities after each of the 28 rows.
 
     Args:
         image: (28, 28) uint8.
         label: the true class, 0 to 9, or None if it is unknown.
         probabilities: (28, 10), the softmax after each row.
-        title: which image of which data, and which run predicts it.
+        title: names the image, its data and the run.
         class_names: the names of the classes.
 
     Returns:

@@ -1,6 +1,6 @@
 """Statistics of row predictions over many images: commit rows, accuracy, confidence. NumPy only.
 
-All statistics are sums over images, so images are predicted in batches and memory stays bounded.
+All statistics are sums over images, so images can be predicted in batches, in bounded memory.
 """
 
 from collections.abc import Callable
@@ -11,7 +11,7 @@ import numpy as np
 BATCH_SIZE = 2000  # images
 BINS = 15  # bins of the confidence, equally wide, for the calibration
 THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999)  # of the confidence
-NORMAL_QUANTILE = 1.959964  # standard deviations on each side that hold 95 % of a normal variable
+NORMAL_QUANTILE = 1.959964  # a normal variable is within this many sd with probability 95 %
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def entropy(probabilities: np.ndarray) -> np.ndarray:
 def count_rows(
     predict: Callable[[np.ndarray], np.ndarray], images: np.ndarray, labels: np.ndarray
 ) -> RowCounts:
-    """Predict all images in batches, and count.
+    """Predict all images in batches, and count the results.
 
     Args:
         predict: maps images (n, 28, 28) uint8 to row predictions (n, time steps, classes).
@@ -114,11 +114,11 @@ def _count(
 def wilson_interval(
     correct: int | np.ndarray, images: int | np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The 95 % confidence interval of a share (Wilson 1927), within 0 and 1.
+    """The 95 % confidence interval of a proportion (Wilson 1927), within 0 and 1.
 
     Args:
-        correct: how many of the images count towards the share.
-        images: how many there are; 0 gives nan.
+        correct: the number of correct images.
+        images: the number of images; 0 gives nan.
 
     Returns:
         The lower and the upper bound.
@@ -131,7 +131,7 @@ def wilson_interval(
 
 
 def accuracy_by_row(counts: RowCounts, digit: int | None = None) -> tuple[np.ndarray, int]:
-    """The correct images after each row, of all digits or of one.
+    """Count the correct images after each row, for all digits or for one.
 
     Returns:
         The number of correct images after each row, (time steps,), and the number of images.
@@ -165,7 +165,8 @@ def early_stopping(counts: RowCounts) -> tuple[np.ndarray, np.ndarray]:
 def calibration_error(counts: RowCounts) -> np.ndarray:
     """The expected calibration error after each row, (time steps,), 0 to 1.
 
-    It is the difference between confidence and accuracy of each bin, averaged over images.
+    It is the absolute difference between the confidence and the accuracy of each bin, averaged over
+    the images.
     """
     return np.abs(counts.correct_bins - counts.confidence_bins).sum(axis=1) / counts.images
 
@@ -174,8 +175,8 @@ def last_confused_rows(counts: RowCounts, share: float) -> np.ndarray:
     """The last row after which at least `share` of a digit's images have another predicted class.
 
     Returns:
-        (classes, classes) integers, label by predicted class; 0 where no row has so large a share,
-        and on the diagonal.
+        (classes, classes) integers, label by predicted class; 0 where no row has that large a
+        share, and on the diagonal.
     """
     images = np.maximum(counts.commits.sum(axis=1), 1)[:, None]
     often = counts.confusion >= np.maximum(share * images, 1)

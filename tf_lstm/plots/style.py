@@ -57,12 +57,12 @@ def long_names(class_names: Sequence[str]) -> bool:
 
 
 def shorten(name: str) -> str:
-    """At most 12 characters of a class' name."""
+    """Shorten the name of a class to at most 12 characters."""
     return name if len(name) <= 12 else f"{name[:11]}…"
 
 
 def show_classes(axis: Axis, class_names: Sequence[str]) -> None:
-    """Name the classes 0, 1, ... on an axis; long names below an axis are written upwards."""
+    """Name the classes 0, 1, ... on an axis; long names below an axis are rotated by 90 degrees."""
     upwards = axis.axis_name == "x" and long_names(class_names)
     ticks = range(len(class_names))
     axis.set_ticks(ticks, [*map(shorten, class_names)], rotation=90 if upwards else 0)

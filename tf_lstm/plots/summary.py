@@ -49,7 +49,7 @@ def row_summary_figure(
     Args:
         counts_by_run: the counts of each run by its name. All charts show the first run; the first
             chart compares it with the others.
-        title: which images of which data, and which run predicts them.
+        title: names the images, their data and the first run.
         loss_rows: each run's `loss_rows`, from its recipe.
         reference: pairs of a number of visible rows and the accuracy, 0 to 1, of another network
             trained on that number of rows.

@@ -43,7 +43,7 @@ def create_run(
         recipe, seed, dataset: what is trained.
         overwrite: delete a run that is there already, if nothing else is.
         newest: record it in runs/latest as the newest run.
-        engine, strategy: recorded; they change results by rounding only.
+        engine, strategy: recorded; with another one, a step differs by rounding only.
         shards, replicas: recorded; they also change what is sampled at random.
 
     Raises:
