@@ -136,8 +136,8 @@ def test_commands_run_as_written(tmp_path):
     def run(script, flags):
         for place, flag in enumerate(flags):
             if match := re.fullmatch(r"runs/([a-z0-9-]+)-…", flag):
-                runs = sorted(tmp_path.glob(f"runs/{match[1]}-20[0-9][0-9][0-9]*"))
-                flags[place] = str(runs[-1])
+                runs = tmp_path.glob(f"runs/{match[1]}-20[0-9][0-9][0-9]*/settings.json")
+                flags[place] = str(max(runs).parent)
             if (flag, flags[place - 1]) in (("mnist", "--data"), ("synthetic", "--data")):
                 return  # needs a network, or takes long
             if flag == "runs/NAME":
