@@ -93,7 +93,7 @@ class DrawingPad:
         )
         self.artists = [self.paper_image, self.seen_image, self.rows_image, *self.bars]
         self.artists += [self.commit_line, self.answer]
-        # Images and bars cover half of the spines' width, so these are drawn after them each time.
+        # Images and bars cover half of the spines' width, so the spines are drawn after them.
         self.artists += [spine for axes in self.figure.axes for spine in axes.spines.values()]
         self.artists.sort(key=lambda artist: artist.get_zorder())
 
