@@ -11,6 +11,7 @@ from tf_lstm.data.synthetic import render_digits
 from tf_lstm.engines.bidirectional import BidirectionalLayer
 from tf_lstm.engines.build import ENGINES, MAX_UNROLLED, build_model, usable_engine
 from tf_lstm.engines.folded import FoldedLayer
+from tf_lstm.engines.precision import describe_precision
 from tf_lstm.engines.scan import ScanLayer
 from tf_lstm.engines.shards import in_shards, shard_trainer
 from tf_lstm.lstm import GatesLayer, LSTMLayer
@@ -81,11 +82,37 @@ def test_sequences_too_long_to_unroll_use_the_scan_engine():
     assert usable_engine("folded", RECIPES["steps-196"]) == "folded"
     assert RECIPES["steps-196"].time_steps <= MAX_UNROLLED < 784
     model = build_model(replace(RECIPES["steps-784"], units=UNITS), engine="folded")
-    assert type(model.layers[0]) is ScanLayer and type(model).__name__ == "RowClassifier"
+    assert type(model.layers[0]) is ScanLayer
 
 
 def test_the_engines_of_the_command_line_exist():
     assert set(flags.ENGINES) <= set(ENGINES)
+
+
+@pytest.mark.parametrize(
+    "precision, flags, sentence",
+    [
+        ("float32", "avx512f", ""),
+        ("mixed_bfloat16", "avx512f avx512_bf16", ""),
+        ("mixed_bfloat16", "avx512f", "only emulates bfloat16"),
+    ],
+)
+def test_a_processor_without_bfloat16_is_named(precision, flags, sentence, tmp_path):
+    information = tmp_path / "cpuinfo"
+    information.write_text(f"model name: any\nflags: fpu {flags} sse\n")
+    described = describe_precision(precision, information)
+    assert sentence in described and bool(sentence) == bool(described)
+    assert describe_precision(precision, tmp_path / "missing") == ""
+
+
+@pytest.mark.parametrize("capability, sentence", [((7, 5), ""), ((8, 0), "TensorFloat-32")])
+def test_tensor_float_32_is_named(capability, sentence, monkeypatch):
+    details = {"compute_capability": capability}
+    monkeypatch.setattr(tf.config, "get_visible_devices", lambda kind: ["a GPU"])
+    monkeypatch.setattr(tf.config.experimental, "get_device_details", lambda gpu: details)
+    described = describe_precision("float32")
+    assert sentence in described and bool(sentence) == bool(described)
+    assert ("emulates" in describe_precision("mixed_bfloat16")) == (not sentence)
 
 
 def doubled_with_seeds(batch, seeds):

@@ -54,6 +54,23 @@ def test_both_engines_have_the_same_logits_and_gradients(recipe, dtype, toleranc
         np.testing.assert_allclose(folded / scale, cell / scale, atol=tolerance)
 
 
+def test_mixed_precision_rounds_the_factors_of_products_only(random):
+    """Logits and gradients differ from float32 by bfloat16's rounding, 2**-9 of each factor."""
+    recipe = replace(DEFAULT, units=UNITS, layers=2)
+    rows = tf.constant(random.random((BATCH, TIME_STEPS, 28)), tf.float32)
+    results = []
+    for precision in ("float32", "mixed_bfloat16"):
+        model = build_model(recipe, seed=1, engine="folded", precision=precision)
+        with tf.GradientTape() as tape:
+            logits = model(rows)
+            target = tf.reduce_sum(tf.square(logits - 1))
+        results.append([logits, *tape.gradient(target, list(model.variables_by_name.values()))])
+    for exact, mixed in zip(*results, strict=True):
+        assert mixed.dtype == tf.float32
+        difference = np.abs(mixed - exact).max() / np.abs(exact).max()
+        assert 1e-5 < difference < 0.03
+
+
 def test_the_first_layer_alone_includes_the_projection():
     recipe = replace(STACKED_32, units=UNITS, input_projection=True)
     model = build_model(recipe, engine="folded")

@@ -48,8 +48,8 @@ def small_pieces(runs_folder, monkeypatch):
     monkeypatch.setattr(session, "SECONDS_PER_CHECKPOINT", 0)  # after each of these calls
 
 
-def new_run(folder, recipe=RECIPE):
-    return create_run(folder, recipe, 3, DATASET, engine="folded", shards=2)
+def new_run(folder, recipe=RECIPE, precision="float32"):
+    return create_run(folder, recipe, 3, DATASET, engine="folded", precision=precision, shards=2)
 
 
 def train(run):
@@ -102,6 +102,21 @@ def test_a_crash_anywhere_changes_nothing(place, calls, tmp_path, monkeypatch, u
             train(new_run(folder))
     train(open_run(folder))
     assert_same_run(folder, uninterrupted)
+
+
+def test_mixed_precision_is_recorded_and_resumes_with_the_same_bits(tmp_path, uninterrupted):
+    whole, resumed = (tmp_path / name for name in ("whole", "resumed"))
+    for folder in (whole, resumed):
+        new_run(folder, precision="mixed_bfloat16")
+    train(open_run(whole))
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(Crash):
+        patch.setattr(Run, "write_history", lambda *arguments: (_ for _ in ()).throw(Crash))
+        train(open_run(resumed))
+    train(open_run(resumed))
+    assert open_run(resumed).precision == "mixed_bfloat16"
+    assert_same_run(resumed, whole)
+    with pytest.raises(AssertionError):
+        assert_same_run(whole, uninterrupted)
 
 
 def test_the_same_settings_give_the_same_weights_again(tmp_path, uninterrupted):

@@ -5,7 +5,7 @@ from functools import partial
 import tensorflow as tf
 
 from tf_lstm.engines.bidirectional import BidirectionalLayer
-from tf_lstm.engines.folded import FoldedClassifier, FoldedLayer
+from tf_lstm.engines.folded import FoldedLayer, fold_projection
 from tf_lstm.engines.scan import ScanLayer
 from tf_lstm.lstm import GatesLayer, LSTMLayer
 from tf_lstm.model import RowClassifier
@@ -26,7 +26,11 @@ def usable_engine(engine: str, recipe: Recipe) -> str:
 
 
 def build_model(
-    recipe: Recipe, seed: int = 0, engine: str = "cell", dtype: tf.DType = tf.float32
+    recipe: Recipe,
+    seed: int = 0,
+    engine: str = "cell",
+    dtype: tf.DType = tf.float32,
+    precision: str = "float32",
 ) -> RowClassifier:
     """A new `RowClassifier` for a recipe.
 
@@ -35,12 +39,17 @@ def build_model(
         seed: determines the initial values, which do not depend on the engine.
         engine: one of `ENGINES`; a step differs by rounding only.
         dtype: the type of all variables and logits.
+        precision: "mixed_bfloat16" for bfloat16 matrix products in folded layers.
     """
     layer_type = ENGINES[usable_engine(engine, recipe)]
-    classifier = FoldedClassifier if layer_type is FoldedLayer else RowClassifier
-    if not recipe.bidirectional:
-        return classifier(recipe, layer_type, seed, dtype)
-    new_layer = partial(BidirectionalLayer, layer_type)
-    model = classifier(recipe, new_layer, seed, dtype)  # type: ignore[arg-type]
-    model.layers[-1].return_sequences = False  # type: ignore[attr-defined]
+    new_layer = partial(BidirectionalLayer, layer_type) if recipe.bidirectional else layer_type
+    model = RowClassifier(recipe, new_layer, seed, dtype)  # type: ignore[arg-type]
+    if recipe.bidirectional:
+        model.layers[-1].return_sequences = False  # type: ignore[attr-defined]
+    if layer_type is FoldedLayer and recipe.input_projection:
+        fold_projection(model)
+    if precision == "mixed_bfloat16":
+        for layer in model.submodules:
+            if isinstance(layer, FoldedLayer):
+                layer.product_dtype = tf.bfloat16
     return model

@@ -16,6 +16,10 @@ With 28 features and 128 units, the multiplications per time step shrink from 28
   contiguous block of memory, which can be split off without a copy.
 - The backward pass is written by hand, since the gradient of the kernels is a sum of
   `inputsᵀ · gate gradients` over the time steps: several time steps form one larger product.
+
+In mixed precision, the factors of these products are bfloat16, and variables, gates, states, sums
+of gradients and the optimizer float32, as in Keras' policy of the same name. Gates in bfloat16 were
+slower.
 """
 
 from collections.abc import Callable
@@ -25,7 +29,6 @@ import tensorflow as tf
 
 from tf_lstm.lstm import LSTMLayer, LSTMState
 from tf_lstm.model import RowClassifier
-from tf_lstm.settings import Recipe
 
 STEPS_PER_PRODUCT = 4  # with more, concatenation costs more than the larger product saves
 
@@ -49,9 +52,11 @@ class FoldedLayer(LSTMLayer):
     """The same function as `LSTMLayer`, from a zero state.
 
     `projection`, if any, folds the projection of the inputs into the kernel and the bias.
+    `product_dtype` is the type of the factors of every matrix product; None for that of the inputs.
     """
 
     projection: Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]] | None = None
+    product_dtype: tf.DType | None = None
 
     def __call__(
         self, inputs: tf.Tensor, state: LSTMState | None = None
@@ -65,32 +70,20 @@ class FoldedLayer(LSTMLayer):
         time_major = tf.transpose(inputs, [1, 2, 0])  # (time steps, features, batch)
         ones = tf.ones_like(time_major[:, :1])  # the bias is the weight of a feature that is 1
         columns = tf.concat([time_major, ones], axis=1)
+        columns = tf.cast(columns, self.product_dtype or columns.dtype)
         stacked_kernel = tf.concat([kernel, bias[tf.newaxis], recurrent_kernel], axis=0)
         hidden, cell_state = unroll_folded(columns, stacked_kernel)
         last = LSTMState(tf.transpose(hidden[-1]), tf.transpose(cell_state))
         return tf.transpose(hidden, [2, 0, 1]), last
 
 
-class FoldedClassifier(RowClassifier):
-    """A `RowClassifier` of folded layers, the first of which includes the input projection.
-
-    Args:
-        recipe, new_layer, seed, dtype: as in `RowClassifier`.
-    """
-
-    def __init__(
-        self, recipe: Recipe, new_layer: Callable[..., LSTMLayer], seed: int, dtype: tf.DType
-    ) -> None:
-        super().__init__(recipe, new_layer, seed, dtype)
-        if recipe.input_projection:
-            first = self.layers[0]
-            for layer in (first, *first.submodules):  # a bidirectional layer has two within it
-                if isinstance(layer, FoldedLayer):
-                    layer.projection = partial(fold, self.weights["in"], self.biases["in"])
-
-    def project_in(self, rows: tf.Tensor) -> tf.Tensor:
-        """The rows as they are: the first layer projects them."""
-        return rows
+def fold_projection(model: RowClassifier) -> None:
+    """Let the first layer of a model, a folded one, apply the input projection."""
+    first = model.layers[0]
+    for layer in (first, *first.submodules):  # a bidirectional layer has two within it
+        if isinstance(layer, FoldedLayer):
+            layer.projection = partial(fold, model.weights["in"], model.biases["in"])
+    model.project_in = tf.identity  # type: ignore[method-assign]
 
 
 @tf.custom_gradient
@@ -100,22 +93,26 @@ def unroll_folded(
     """The recurrence from a zero state, with its gradient.
 
     Args:
-        columns: (time steps, features, batch), the inputs.
+        columns: (time steps, features, batch), the inputs, in the type of the factors of every
+            matrix product.
         stacked_kernel: (features + units, 4 * units), the kernel, the bias (of a feature that is
-            always 1) and the recurrent kernel, stacked.
+            always 1) and the recurrent kernel, stacked, in the type of everything else.
 
     Returns:
         The hidden states (time steps, units, batch), and the last cell state (units, batch).
     """
     features, units = columns.shape[1], stacked_kernel.shape[1] // 4
-    transposed_kernel = tf.transpose(stacked_kernel)
-    hidden = cell_state = tf.zeros((units, tf.shape(columns)[2]), columns.dtype)
+    product_dtype, dtype = columns.dtype, stacked_kernel.dtype
+    kernel = tf.cast(stacked_kernel, product_dtype)
+    transposed_kernel = tf.transpose(kernel)
+    hidden = cell_state = tf.zeros((units, tf.shape(columns)[2]), dtype)
     inputs, saved, hidden_states = [], [], []
     for column in tf.unstack(columns):  # each (features, batch)
-        inputs.append(tf.concat([column, hidden], axis=0))
+        inputs.append(tf.concat([column, tf.cast(hidden, product_dtype)], axis=0))
         previous = cell_state
+        gates = tf.cast(transposed_kernel @ inputs[-1], dtype)  # (4 * units, batch)
         # TensorFlow splits along the first axis without a copy.
-        i_f, g, o = tf.split(transposed_kernel @ inputs[-1], [2 * units, units, units])
+        i_f, g, o = tf.split(gates, [2 * units, units, units])
         i, f = tf.split(tf.sigmoid(i_f), 2)
         g, o = tf.tanh(g), tf.sigmoid(o)
         cell_state = f * previous + i * g
@@ -138,21 +135,20 @@ def unroll_folded(
             d_f = tf.raw_ops.SigmoidGrad(y=f, dy=d_cell_state * previous)
             d_g = tf.raw_ops.TanhGrad(y=g, dy=d_cell_state * i)
             d_o = tf.raw_ops.SigmoidGrad(y=o, dy=d_hidden * activation)
-            d_gates.append(tf.concat([d_i, d_f, d_g, d_o], axis=0))
-            d_hidden = stacked_kernel[features:] @ d_gates[-1]
+            d_gates.append(tf.cast(tf.concat([d_i, d_f, d_g, d_o], axis=0), product_dtype))
+            d_hidden = tf.cast(kernel[features:] @ d_gates[-1], dtype)
             d_cell_state *= f
         d_gates.reverse()
         groups = [slice(t, t + STEPS_PER_PRODUCT) for t in range(0, len(inputs), STEPS_PER_PRODUCT)]
-        d_kernel = tf.add_n(
-            [
-                tf.matmul(
-                    tf.concat(inputs[group], axis=1),
-                    tf.concat(d_gates[group], axis=1),
-                    transpose_b=True,
-                )
-                for group in groups
-            ]
+        products = (
+            tf.matmul(
+                tf.concat(inputs[group], axis=1),
+                tf.concat(d_gates[group], axis=1),
+                transpose_b=True,
+            )
+            for group in groups
         )
-        return tf.matmul(stacked_kernel[:features], tf.stack(d_gates)), d_kernel
+        d_kernel = tf.add_n([tf.cast(product, dtype) for product in products])
+        return tf.matmul(kernel[:features], tf.stack(d_gates)), d_kernel
 
     return (tf.stack(hidden_states), cell_state), gradient

@@ -11,12 +11,15 @@ from tf_lstm.settings import SETTINGS, Recipe
 from tf_lstm.terminal.flags import FlagParser, number
 
 ENGINES = ("cell", "gates", "folded")
+PRECISIONS = ("float32", "mixed_bfloat16")
 SHORTHANDS = {  # flags for the settings that are changed most often
     "epochs": "passes over the training images",
     "batch_size": "training images per step",
     "units": "size of the LSTM's hidden state",
     "learning_rate": "the peak learning rate",
 }
+# Flags that --resume refuses: a run's settings do not change.
+SETTLED = ("recipe", "seed", "engine", "precision", "run", "strategy", "set", *SHORTHANDS)
 
 
 def describe_recipes() -> str:
@@ -52,6 +55,8 @@ def parse_flags(description: str | None) -> argparse.Namespace:
     flag("--overwrite", "delete the run that --run already holds", False)
     flag("--engine", "`cell` unrolls Keras' LSTMCell, `gates` the written-out gates, `folded` "
          "computes the same function faster", shown="cell", choices=ENGINES)  # fmt: skip
+    flag("--precision", "`mixed_bfloat16` computes matrix products in bfloat16, the rest "
+         "in float32; for `--engine folded`", shown="float32", choices=PRECISIONS)  # fmt: skip
     flag("--resume", "continue an interrupted run with its own settings", nargs="?", const="",
          shown="the newest run", metavar="FOLDER")  # fmt: skip
     flag("--device", "`cpu` leaves a GPU unused", shown="a GPU if there is one", choices=("cpu",))
@@ -75,10 +80,12 @@ def check_combinations(parser: argparse.ArgumentParser, flags: argparse.Namespac
         parser.error("--overwrite deletes the run in the folder that --run names: add --run")
     if flags.replicas is not None and flags.strategy != "mirrored":
         parser.error("--replicas is for --strategy mirrored: leave it out, or add that")
+    if flags.precision == "mixed_bfloat16" and flags.engine != "folded" and flags.resume is None:
+        parser.error("--precision mixed_bfloat16 is for --engine folded: add that")
     if flags.strategy == "multi-worker" and flags.resume is None and flags.run is None:
         parser.error("--strategy multi-worker needs --run: a folder that all workers can read")
     if flags.resume is not None:
-        for name in ("recipe", "seed", "engine", "run", "strategy", "set", *SHORTHANDS):
+        for name in SETTLED:
             if getattr(flags, name) not in (None, []):
                 parser.error(
                     "--resume continues with the run's own settings: leave out "

@@ -32,6 +32,7 @@ def create_run(
     overwrite: bool = False,
     newest: bool = True,
     engine: str = "cell",
+    precision: str = "float32",
     shards: int = 1,
     strategy: str = "none",
     replicas: int = 1,
@@ -43,7 +44,7 @@ def create_run(
         recipe, seed, dataset: what is trained.
         overwrite: delete a run that is there already, if nothing else is.
         newest: record it in runs/latest as the newest run.
-        engine, strategy: recorded; with another one, a step differs by rounding only.
+        engine, precision, strategy: recorded; with another one, a step differs by rounding only.
         shards, replicas: recorded; they also change what is sampled at random.
 
     Raises:
@@ -54,6 +55,7 @@ def create_run(
         "recipe": asdict(recipe),
         "seed": seed,
         "engine": engine,
+        "precision": precision,
         "shards": shards,
         "strategy": strategy,
         "replicas": replicas,

@@ -61,9 +61,14 @@ class Run:
         """The names of the classes; the digits if the run is older than class names."""
         return tuple(self.settings["data"].get("class_names", DIGITS))
 
-    def new_model(self, engine: str = "cell") -> RowClassifier:
+    @property
+    def precision(self) -> str:
+        """The precision of the training; float32 if the run is older than precisions."""
+        return str(self.settings.get("precision", "float32"))
+
+    def new_model(self, engine: str = "cell", precision: str = "float32") -> RowClassifier:
         """The run's model with its initial values."""
-        return build_model(self.recipe, self.settings["seed"], engine)
+        return build_model(self.recipe, self.settings["seed"], engine, precision=precision)
 
     def checkpoints(self, which: str, **objects: tf.Module) -> tf.train.CheckpointManager:
         """The manager of `which` checkpoints, "best" or "latest", of these objects."""

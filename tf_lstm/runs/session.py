@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from tf_lstm.data.dataset import Dataset
 from tf_lstm.engines.distribution import WorkerLostError, new_trainer
+from tf_lstm.engines.precision import describe_precision
 from tf_lstm.evaluation import Evaluation, evaluate
 from tf_lstm.optimizer import NonFiniteGradientError
 from tf_lstm.runs.run import Run
@@ -61,7 +62,7 @@ class Session(Hooks):
         self.steps_per_epoch, self.total_steps = count_steps(run.recipe, images)
         self.epochs = math.ceil(self.total_steps / self.steps_per_epoch)
         with (strategy or tf.distribute.get_strategy()).scope():
-            self.model = run.new_model(settings["engine"])
+            self.model = run.new_model(settings["engine"], run.precision)
             self.trainer = new_trainer(
                 self.model, dataset, self.total_steps, settings["seed"], settings["shards"]
             )
@@ -89,6 +90,8 @@ class Session(Hooks):
         """Print the data, the recipe, the variables, and where the training resumes."""
         recipe = self.run.recipe
         self.say(f"{describe_data(self.dataset)}\nrecipe   {recipe.name}: {recipe.description}")
+        if note := describe_precision(self.run.precision):
+            self.say(f"note     {note}")
         self.say(f"\n{describe_variables(self.model.variables_by_name)}\n")
         if self.trainer.step:
             self.say(f"resuming after step {self.trainer.step:,} of {self.total_steps:,}")

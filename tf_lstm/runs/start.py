@@ -24,6 +24,7 @@ def new_run(flags: argparse.Namespace) -> Started:
     strategy = new_strategy(strategy_name, flags.replicas)
     dataset = load_dataset(flags.data, recipe.validation)
     folder = flags.run if is_chief(strategy_name) else scratch_folder()
+    engine = usable_engine(flags.engine or "cell", recipe)
     run = create_run(
         folder,
         recipe,
@@ -31,7 +32,8 @@ def new_run(flags: argparse.Namespace) -> Started:
         dataset,
         flags.overwrite,
         newest=folder == flags.run,
-        engine=usable_engine(flags.engine or "cell", recipe),
+        engine=engine,
+        precision=flags.precision if flags.precision and engine == "folded" else "float32",
         shards=count_shards(strategy_name, strategy),
         strategy=strategy_name,
         replicas=strategy.num_replicas_in_sync,
