@@ -20,6 +20,16 @@ def derive(base: Recipe, name: str, description: str, **changes: object) -> Reci
 # 98.8 %, 0.6 minutes.
 DEFAULT = Recipe()
 
+# As accurate as the network of keras-30 in 20 epochs. Chosen on 10,000 held-out training images.
+QUICK = replace(
+    DEFAULT,
+    name="quick",
+    description="the default's network in one epoch",
+    epochs=1,
+    batch_size=64,
+    learning_rate=6e-3,
+)
+
 # The default's network, trained on augmented images for longer. 99.46 ± 0.05 %, 13 minutes. For
 # the number of epochs and the learning rate, no record of other trials was kept.
 BEST = replace(
@@ -172,7 +182,7 @@ EXPERIMENTS = (
 RECIPES = {
     recipe.name: recipe
     for recipe in (
-        *(DEFAULT, BEST, EARLY, BEST_20, *ABLATIONS),
+        *(DEFAULT, QUICK, BEST, EARLY, BEST_20, *ABLATIONS),
         *(BASIC, DEEP, KERAS_30, BILSTM_30, KERAS_128, STACKED_32, PADDED_42),
         *EXPERIMENTS,
     )

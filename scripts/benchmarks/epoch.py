@@ -20,7 +20,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tf_lstm.engines.operations import count_operations
+from systems import FLOORS, MATRIX_SIZE, available_systems, count_operations
+
 from tf_lstm.terminal.errors import UserError
 from tf_lstm.terminal.exit import run_script
 from tf_lstm.terminal.files import write_markdown, write_text_atomically
@@ -30,16 +31,12 @@ from tf_lstm.terminal.tables import describe_times, markdown_table
 
 EPOCH = 60_000  # images; fewer are measured, and the seconds scaled up
 REFERENCE = "this project, cell"
-PACKAGES = {"PyTorch nn.LSTM": "torch"}  # measured if they are installed
-MATRIX_PRODUCT = "matrix product"
 USUAL = {"batch_size": 128, "units": 128, "layers": 1, "time_steps": 28}
-# One setting is varied at a time, with fewer systems, images and rounds.
-VARIED = (REFERENCE, "this project, folded", "Keras fit, LSTM", "PyTorch nn.LSTM", MATRIX_PRODUCT)
+# One setting is varied at a time, without these systems, and with fewer images and rounds.
+NOT_VARIED = ("this project, gates", "PyTorch, bfloat16")
 VARIATIONS: tuple[dict[str, int], ...] = (
-    {"batch_size": 100},
-    {"batch_size": 256},
-    {"units": 32},
-    {"units": 512},
+    *({"batch_size": size} for size in (100, 256, 1024, 4096)),
+    *({"units": units} for units in (32, 512, 1024, 2048, 4096)),
     {"layers": 2},
     {"time_steps": 14},
     {"time_steps": 56},
@@ -87,18 +84,14 @@ class Worker:
         return answer["seconds"]
 
 
-def available_systems() -> tuple[list[str], list[str]]:
-    """The systems whose packages are installed, and a line about each of the others."""
-    from systems import SYSTEMS
-
-    installed, missing = [], []
-    for system in SYSTEMS:
-        package = PACKAGES.get(system)
-        if package is None or importlib.util.find_spec(package):
-            installed.append(system)
-        else:
-            missing.append(f"{system}: not measured, {package} is not installed")
-    return installed, missing
+def images_to_measure(settings: Mapping[str, int], images: int) -> int:
+    """At most `images`, in whole batches, that take about as long as with the usual settings."""
+    work = [
+        count_operations(each["units"], each["layers"], each["time_steps"])
+        for each in (USUAL, settings)
+    ]
+    batch_size = settings["batch_size"]
+    return batch_size * max(1, round(images * min(1.0, work[0] / work[1]) / batch_size))
 
 
 def measure_in_turn(
@@ -110,19 +103,21 @@ def measure_in_turn(
     seconds = {system: {"train": [], "infer": []} for system in systems}
     for counted in range(rounds + 1):
         for system, worker in workers.items():
-            train, infer = worker.measure("train"), worker.measure("infer")
+            train = worker.measure("train")
+            infer = 0.0 if system in FLOORS else worker.measure("infer")
             if counted:
                 seconds[system]["train"].append(train * EPOCH / images)
                 seconds[system]["infer"].append(infer * 10_000 / images)
     for worker in workers.values():
         worker.process.communicate()
-    products = seconds.pop(MATRIX_PRODUCT)["train"]
-    rate = statistics.median(2 * 2048**3 / (s * images / EPOCH) for s in products)
+    product = statistics.median(seconds.pop("matrix product")["train"]) * images / EPOCH
+    rate = 2 * MATRIX_SIZE**3 / product
     floor = EPOCH * count_operations(settings["units"], settings["layers"], settings["time_steps"])
     return {
         "settings": settings,
         "gflops": rate / 1e9,
         "floor": floor / rate,
+        "engine_products": statistics.median(seconds.pop("engine products")["train"]),
         "systems": {
             system: seconds[system]
             | {"start_up": workers[system].start_up, "peak_mib": workers[system].peak_mib}
@@ -140,17 +135,22 @@ def describe(result: Mapping[str, Any]) -> str:
         infer = f"{statistics.median(measured['infer']):.2f}"
         numbers = (infer, f"{measured['start_up']:.1f}", f"{measured['peak_mib']:.0f}")
         rows.append((system, *describe_times(measured["train"], reference), *numbers))
-    floor, share = result["floor"], result["floor"] / statistics.median(reference)
-    name = f"*floor: the operations at {result['gflops']:.0f} GFLOP/s*"
-    rows.append((name, f"{floor:.1f}", "", f"{share:.2f}", "", "", ""))
+    floors = {
+        "the matrix products of `folded` alone": result["engine_products"],
+        f"their operations at {result['gflops']:.0f} GFLOP/s": result["floor"],
+    }
+    for name, floor in floors.items():
+        share = floor / statistics.median(reference)
+        rows.append((f"*floor: {name}*", f"{floor:.1f}", "", f"{share:.2f}", "", "", ""))
     columns = "system | epoch, s | range | ratio | 10,000 images, s | start-up, s | peak, MiB"
     return f"{', '.join(settings)}\n\n{markdown_table(columns, 'lrrrrrr', rows)}"
 
 
 def describe_machine() -> str:
     """Cores and versions, in one line."""
-    installed = [package for package in PACKAGES.values() if importlib.util.find_spec(package)]
-    packages = ["tensorflow", "keras", "numpy", *installed]
+    packages = ["tensorflow", "keras", "numpy"]
+    if importlib.util.find_spec("torch"):
+        packages.append("torch")
     versions = ", ".join(f"{package} {version(package)}" for package in packages)
     return f"{cores()} cores; Python {sys.version.split()[0]}, {versions}"
 
@@ -167,23 +167,23 @@ def main() -> None:
     introduction = (
         f"{describe_machine()}. Seconds for an epoch of {EPOCH:,} images, scaled up from "
         f"{flags.images:,}. Rounds in turn: {flags.rounds}, after one that is not counted; times "
-        "are medians. Where a setting is varied, half of the images and of the rounds. The ratio "
-        "is the median of each round's ratio to this project's first line. Start-up is the time "
-        "until the first step is done.\n"
+        "are medians. Where a setting is varied, half of the rounds, and half of the images or "
+        "fewer. The ratio is the median of each round's ratio to this project's first line. "
+        "Start-up is the time until the first step is done.\n"
     )
     text = [introduction, *(f"{line}\n" for line in missing)]
     print("\n".join(text), flush=True)
     results = []
     with tempfile.TemporaryDirectory() as folder:
         data = str(Path(folder, "digits.npz"))
-        images, labels = render_digits(flags.images, seed=0)
+        images, labels = render_digits(max(flags.images, 4096), seed=0)
         np.savez(data, images=images, labels=labels)
         for change in ({},) if flags.quick else ({}, *VARIATIONS):
-            count, rounds, compared = flags.images, flags.rounds, systems
+            settings, count, rounds, compared = USUAL | change, flags.images, flags.rounds, systems
             if change:
-                count, rounds = flags.images // 2, math.ceil(flags.rounds / 2)
-                compared = [system for system in systems if system in VARIED]
-            results.append(measure_in_turn(compared, USUAL | change, count, rounds, data))
+                count, rounds = images_to_measure(settings, count // 2), math.ceil(rounds / 2)
+                compared = [system for system in systems if system not in NOT_VARIED]
+            results.append(measure_in_turn(compared, settings, count, rounds, data))
             text.append(describe(results[-1]))
             print(text[-1], flush=True)
     if flags.output:

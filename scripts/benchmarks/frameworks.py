@@ -1,7 +1,4 @@
-"""The network that epoch.py measures, in Keras and PyTorch.
-
-Each function builds it for the settings and the images, and returns the `Workload` to measure.
-"""
+"""The network that epoch.py measures, in Keras and PyTorch."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -20,10 +17,6 @@ class Workload(NamedTuple):
     train: Callable[[], object]  # one epoch with Adam
     infer: Callable[[], object]  # classifies all images
     first_step: Callable[[], object]  # trains on one batch, so that everything is compiled
-
-
-# Takes the settings, the images (n, 28, 28) uint8 and their labels (n,) int32.
-Build = Callable[[Settings, np.ndarray, np.ndarray], Workload]
 
 
 def as_rows(settings: Settings, images: np.ndarray) -> np.ndarray:
@@ -54,24 +47,35 @@ def keras(settings: Settings, images: np.ndarray, labels: np.ndarray) -> Workloa
     )
 
 
-def pytorch(settings: Settings, images: np.ndarray, labels: np.ndarray) -> Workload:
-    """PyTorch's nn.LSTM, in a plain training loop."""
+def pytorch(
+    settings: Settings,
+    images: np.ndarray,
+    labels: np.ndarray,
+    folded: bool = False,
+    bfloat16: bool = False,
+) -> Workload:
+    """PyTorch's nn.LSTM, in a plain training loop.
+
+    Args:
+        settings, images, labels: as for every system.
+        folded: leave the input projection out, as if it were folded into the LSTM's kernel.
+        bfloat16: compute the forward pass under autocast.
+    """
     import torch
 
-    class Network(torch.nn.Module):
-        def __init__(self, features: int, units: int, layers: int) -> None:
-            super().__init__()
-            self.project_in = torch.nn.Linear(features, units)
-            self.lstm = torch.nn.LSTM(units, units, layers, batch_first=True)
-            self.project_out = torch.nn.Linear(units, 10)
-
-        def forward(self, rows: Any) -> Any:
-            return self.project_out(self.lstm(self.project_in(rows))[0][:, -1])
-
     rows, targets = torch.from_numpy(as_rows(settings, images)), torch.from_numpy(labels).long()
-    network = Network(rows.shape[2], settings["units"], settings["layers"])
-    optimizer = torch.optim.Adam(network.parameters(), LEARNING_RATE)
+    features, units = rows.shape[2], settings["units"]
+    project_in = torch.nn.Identity() if folded else torch.nn.Linear(features, units)
+    inputs = features if folded else units
+    lstm = torch.nn.LSTM(inputs, units, settings["layers"], batch_first=True)
+    project_out = torch.nn.Linear(units, 10)
+    modules = torch.nn.ModuleList([project_in, lstm, project_out])
+    optimizer = torch.optim.Adam(modules.parameters(), LEARNING_RATE)
     cross_entropy = torch.nn.CrossEntropyLoss()
+
+    def network(batch: Any) -> Any:
+        with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
+            return project_out(lstm(project_in(batch))[0][:, -1]).float()
 
     def train(order: Any = None) -> None:
         order = torch.randperm(len(targets)) if order is None else order

@@ -8,60 +8,79 @@ It prints a line of JSON after its first training step. It answers each line `tr
 the seconds that this took.
 """
 
+import importlib.util
 import json
 import resource
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from frameworks import LEARNING_RATE, Build, Settings, Workload, keras, pytorch
+from frameworks import LEARNING_RATE, Settings, Workload, keras, pytorch
 
 from tf_lstm.recipes import DEFAULT
 from tf_lstm.terminal.startup import cores, import_tensorflow
 
+if TYPE_CHECKING:  # importing it at run time would make `--help` slow
+    import tensorflow as tf
 
-def this_project(engine: str) -> Build:
+MATRIX_SIZE = 2048
+
+
+class System(NamedTuple):
+    """One of the systems, and what it needs."""
+
+    # Takes the settings, the images (n, 28, 28) uint8 and their labels (n,) int32.
+    build: Callable[[Settings, np.ndarray, np.ndarray], Workload]
+    package: str = "tensorflow"
+    bfloat16: bool = False  # needs a processor that does not only emulate it
+
+
+def this_project(
+    settings: Settings,
+    images: np.ndarray,
+    labels: np.ndarray,
+    engine: str,
+    precision: str = "float32",
+) -> Workload:
     """This project with one of its engines, in a shard per core as train_mnist.py."""
+    import_tensorflow()
+    from tf_lstm.engines.build import build_model
+    from tf_lstm.engines.shards import shard_trainer
+    from tf_lstm.evaluation import in_batches
+    from tf_lstm.train_step import Trainer
 
-    def build(settings: Settings, images: np.ndarray, labels: np.ndarray) -> Workload:
-        import_tensorflow()
-        from tf_lstm.engines.build import build_model
-        from tf_lstm.engines.shards import shard_trainer
-        from tf_lstm.evaluation import in_batches
-        from tf_lstm.train_step import Trainer
-
-        recipe = replace(
-            DEFAULT,
-            **settings,
-            loss_rows="last",
-            learning_rate=LEARNING_RATE,
-            lr_schedule="constant",
-            global_clipnorm=None,
-        )
-        model = build_model(recipe, engine=engine)
-        trainer = Trainer(model, recipe, images, labels, total_steps=1)
-        shard_trainer(trainer, cores())
-        order = np.arange(len(labels), dtype=np.int32)
-        return Workload(
-            lambda: trainer.train_steps(np.random.permutation(order)),
-            lambda: in_batches(model.image_logits, images).argmax(axis=1),
-            lambda: trainer.train_steps(order[: recipe.batch_size]),
-        )
-
-    return build
+    recipe = replace(
+        DEFAULT,
+        **settings,
+        loss_rows="last",
+        learning_rate=LEARNING_RATE,
+        lr_schedule="constant",
+        global_clipnorm=None,
+    )
+    model = build_model(recipe, engine=engine, precision=precision)
+    trainer = Trainer(model, recipe, images, labels, total_steps=1)
+    shard_trainer(trainer, cores())
+    order = np.arange(len(labels), dtype=np.int32)
+    return Workload(
+        lambda: trainer.train_steps(np.random.permutation(order)),
+        lambda: in_batches(model.image_logits, images).argmax(axis=1),
+        lambda: trainer.train_steps(order[: recipe.batch_size]),
+    )
 
 
 def matrix_product(settings: Settings, images: np.ndarray, labels: np.ndarray) -> Workload:
-    """A large matrix product on all cores, 2 · 2048³ operations: the fastest the machine can be."""
+    """A large matrix product on all cores: the fastest the machine can be."""
     import tensorflow as tf
 
-    matrix = tf.random.normal((2048, 2048))
+    matrix = tf.random.normal((MATRIX_SIZE, MATRIX_SIZE))
 
     def multiply() -> None:
         tf.matmul(matrix, matrix).numpy()
@@ -69,20 +88,97 @@ def matrix_product(settings: Settings, images: np.ndarray, labels: np.ndarray) -
     return Workload(multiply, multiply, multiply)
 
 
-SYSTEMS: Mapping[str, Build] = {
-    "this project, cell": this_project("cell"),
-    "this project, gates": this_project("gates"),
-    "this project, folded": this_project("folded"),
-    "Keras fit, LSTM": keras,
-    "PyTorch nn.LSTM": pytorch,
-    "matrix product": matrix_product,
+def engine_products(settings: Settings, images: np.ndarray, labels: np.ndarray) -> Workload:
+    """The matrix products of the folded engine and nothing else, in its shapes and shards."""
+    import_tensorflow()
+    import tensorflow as tf
+
+    from tf_lstm.engines.folded import STEPS_PER_PRODUCT
+
+    units, time_steps = settings["units"], settings["time_steps"]
+    shard = settings["batch_size"] // cores()
+
+    def products(features: int) -> Iterator["tf.Tensor"]:
+        """The products of one layer and one shard."""
+        kernel = tf.random.normal((features + 1 + units, 4 * units))
+        transposed_kernel = tf.transpose(kernel)
+        inputs = tf.random.normal((features + 1 + units, shard))
+        d_gates = tf.random.normal((4 * units, shard))
+        for _ in range(time_steps):
+            yield transposed_kernel @ inputs
+            yield kernel[features + 1 :] @ d_gates
+        several = [tf.tile(matrix, (1, STEPS_PER_PRODUCT)) for matrix in (inputs, d_gates)]
+        for _ in range(time_steps // STEPS_PER_PRODUCT):
+            yield tf.matmul(*several, transpose_b=True)
+
+    @tf.function
+    def step() -> "tf.Tensor":
+        sizes = [784 // time_steps, *[units] * (settings["layers"] - 1)] * cores()
+        with tf.control_dependencies([product for size in sizes for product in products(size)]):
+            return tf.constant(0)
+
+    def train() -> None:
+        for _ in range(len(images) // settings["batch_size"]):
+            step()
+
+    return Workload(train, train, step)
+
+
+SYSTEMS = {
+    "this project, cell": System(partial(this_project, engine="cell")),
+    "this project, gates": System(partial(this_project, engine="gates")),
+    "this project, folded": System(partial(this_project, engine="folded")),
+    "this project, folded, bfloat16": System(
+        partial(this_project, engine="folded", precision="mixed_bfloat16"), bfloat16=True
+    ),
+    "Keras fit, LSTM": System(keras),
+    "PyTorch nn.LSTM": System(pytorch, "torch"),
+    "PyTorch, folded": System(partial(pytorch, folded=True), "torch"),
+    "PyTorch, bfloat16": System(partial(pytorch, bfloat16=True), "torch", bfloat16=True),
+    "PyTorch, folded, bfloat16": System(
+        partial(pytorch, folded=True, bfloat16=True), "torch", bfloat16=True
+    ),
+    "engine products": System(engine_products),
+    "matrix product": System(matrix_product),
 }
+FLOORS = ("engine products", "matrix product")  # parts of a training, to compare with
+
+
+def available_systems() -> tuple[list[str], list[str]]:
+    """The systems that can be measured here, and a line about each of the others."""
+    import_tensorflow()
+    from tf_lstm.engines.precision import describe_precision
+
+    available, lines = [], []
+    for name, system in SYSTEMS.items():
+        reason = describe_precision("mixed_bfloat16") if system.bfloat16 else ""
+        if not importlib.util.find_spec(system.package):
+            reason = f"{system.package} is not installed"
+        if reason:
+            lines.append(f"{name}: not measured, {reason.partition(':')[0]}")
+        else:
+            available.append(name)
+    return available, lines
+
+
+def count_operations(units: int, layers: int, time_steps: int) -> int:
+    """Floating-point operations to train on one image, with the input projection folded.
+
+    Each entry of a matrix costs a multiplication and an addition in each of three products: the
+    forward pass, the gradient of the matrix, and the gradient of its input. The first layer's input
+    is data and needs no gradient.
+    """
+    features = 784 // time_steps
+    first_inputs = 2 * features * 4 * units
+    other_inputs = 3 * units * 4 * units * (layers - 1)
+    recurrent = 3 * units * 4 * units * layers
+    return 2 * (time_steps * (first_inputs + other_inputs + recurrent) + 3 * units * 10)
 
 
 def main() -> None:
     system, settings, count, data = sys.argv[1:]
     images, labels = (np.load(data)[name][: int(count)] for name in ("images", "labels"))
-    workload = SYSTEMS[system](json.loads(settings), images, labels)
+    workload = SYSTEMS[system].build(json.loads(settings), images, labels)
     workload.first_step()
     print(json.dumps({"ready": True}), flush=True)
     for line in sys.stdin:

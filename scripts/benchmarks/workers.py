@@ -18,7 +18,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tf_lstm.engines.operations import count_operations
+from systems import count_operations
+
 from tf_lstm.recipes import DEFAULT
 from tf_lstm.terminal.errors import UserError
 from tf_lstm.terminal.exit import run_script
