@@ -15,8 +15,8 @@ from tf_lstm.data.synthetic import render_digits
 from tf_lstm.plots.animation import plot_frame
 from tf_lstm.plots.depth import row_depth_figure
 from tf_lstm.plots.drawing_pad import DrawingPad
-from tf_lstm.plots.row_predictions import row_predictions_figure
-from tf_lstm.plots.statistics import count_rows
+from tf_lstm.plots.row_predictions import Prediction, row_predictions_figure
+from tf_lstm.plots.statistics import row_statistics
 from tf_lstm.plots.summary import row_summary_figure
 from tf_lstm.runs.locate import open_run
 from tf_lstm.runs.training import train_run
@@ -32,6 +32,7 @@ IMAGES, LABELS = render_digits(30, seed=3)
 PROBABILITIES = np.random.default_rng(1).dirichlet(np.full(10, 0.5), (30, 28)).astype(np.float32)
 PROBABILITIES[0, 19] = np.eye(10)[3]
 PROBABILITIES[0, 20:] = np.eye(10)[8] * 0.9 + 0.01  # commits to the longest name
+PREDICTION = Prediction(IMAGES[0], LABEL, PROBABILITIES[0], "a title", NAMES)
 
 
 @pytest.fixture
@@ -101,7 +102,7 @@ def count_named_axes(figure):
 
 
 def test_the_grid_names_every_class_below_every_panel_legibly():
-    figure = row_predictions_figure(IMAGES[0], LABEL, PROBABILITIES[0], "a title", NAMES)
+    figure = row_predictions_figure(PREDICTION)
     assert_all_within(figure)
     assert count_named_axes(figure) == 28
     assert "Label Coat. From row 21 (the commit row) on" in texts_of(figure)
@@ -123,9 +124,9 @@ def test_depth_animation_and_drawing_pad_have_the_names():
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    depth = row_depth_figure(IMAGES[0], LABEL, PROBABILITIES[0], "a title", NAMES)
+    depth = row_depth_figure(PREDICTION)
     frame = Figure(figsize=(8.5, 4.2))
-    plot_frame(frame, IMAGES[0], LABEL, PROBABILITIES[0], "a title", 21, NAMES)
+    plot_frame(frame, PREDICTION, 21)
     pad = FigureCanvasAgg(Figure(figsize=(11, 4.1))).figure
     DrawingPad(pad, lambda images: PROBABILITIES[: len(images)], NAMES)
     for figure, count in ((depth, 1), (frame, 1), (pad, 2)):
@@ -135,8 +136,8 @@ def test_depth_animation_and_drawing_pad_have_the_names():
 
 
 def test_the_summary_has_the_names():
-    counts = count_rows(lambda images: PROBABILITIES[: len(images)], IMAGES, LABELS)
-    figure = row_summary_figure({"run": counts}, "a title", ["every"], class_names=NAMES)
+    statistics = row_statistics(PROBABILITIES, LABELS)
+    figure = row_summary_figure({"run": statistics}, "a title", ["every"], class_names=NAMES)
     assert_all_within(figure)
     assert count_named_axes(figure) == 3  # commit rows, both axes of the confusion
     assert set(NAMES) <= {text.get_text() for axes in figure.axes for text in axes.texts}

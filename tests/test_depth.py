@@ -6,6 +6,7 @@ from PIL import Image
 
 from tf_lstm.plots.animation import plot_frame, save_animation
 from tf_lstm.plots.depth import row_depth_figure
+from tf_lstm.plots.row_predictions import Prediction
 from tf_lstm.plots.style import COMMITTED, PREDICTED, TRUE_CLASS, WRONG
 from tf_lstm.terminal.errors import UserError
 
@@ -14,9 +15,13 @@ PROBABILITIES = np.full((28, 10), 0.05)
 PROBABILITIES[:6, 6] = PROBABILITIES[6:9, 4] = PROBABILITIES[9:12, 6] = PROBABILITIES[12:, 4] = 0.55
 
 
+def predicted(label):
+    return Prediction(IMAGE, label, PROBABILITIES, "MNIST, test image 1938, predicted by a run")
+
+
 @pytest.fixture(scope="module")
 def panels():
-    return axes_by_label(row_depth_figure(IMAGE, 4, PROBABILITIES, "image 7 of some data"))
+    return axes_by_label(row_depth_figure(predicted(4)))
 
 
 def axes_by_label(figure):
@@ -74,7 +79,7 @@ def test_true_class_and_predicted_classes_are_marked(panels):
 
 
 def test_an_unknown_label_is_not_mentioned():
-    figure = row_depth_figure(IMAGE, None, PROBABILITIES, "my digit")
+    figure = row_depth_figure(predicted(None))
     words = " ".join(text.get_text() for text in figure.texts)
     assert (
         "From row 13 (the commit row) on, the predicted class is 4 and never changes again."
@@ -86,7 +91,7 @@ def test_an_unknown_label_is_not_mentioned():
 
 
 def test_nothing_is_clipped_or_overlaps():
-    figure = row_depth_figure(IMAGE, 4, PROBABILITIES, "MNIST, test image 1938, predicted by a run")
+    figure = row_depth_figure(predicted(4))
     figure.draw_without_rendering()
     width, height = figure.bbox.size
     boxes = [axes.get_tightbbox() for axes in figure.axes]
@@ -101,7 +106,7 @@ def test_nothing_is_clipped_or_overlaps():
 def test_a_frame_shows_the_rows_read_and_the_probabilities():
     figure = Figure()
     for row in (12, 13):  # the second replaces the first
-        plot_frame(figure, IMAGE, 4, PROBABILITIES, "title", row)
+        plot_frame(figure, predicted(4), row)
     digit, bars = figure.axes
     assert np.ma.getmaskarray(digit.images[0].get_array()).all(axis=1).tolist() == (
         [False] * 13 + [True] * 15
@@ -114,7 +119,7 @@ def test_a_frame_shows_the_rows_read_and_the_probabilities():
 def test_animation_has_a_frame_for_each_row_and_pauses_on_the_last(tmp_path):
     paths = tmp_path / "a.gif", tmp_path / "b.gif"
     for path in paths:
-        save_animation(IMAGE[:3], 4, PROBABILITIES[11:14], "title", path)
+        save_animation(Prediction(IMAGE[:3], 4, PROBABILITIES[11:14], "title"), path)
     assert paths[0].read_bytes() == paths[1].read_bytes()
     assert sorted(tmp_path.iterdir()) == list(paths)
     with Image.open(paths[0]) as animation:
@@ -128,4 +133,4 @@ def test_animation_has_a_frame_for_each_row_and_pauses_on_the_last(tmp_path):
 
 def test_an_animation_is_a_gif(tmp_path):
     with pytest.raises(UserError, match=r"end its name in \.gif"):
-        save_animation(IMAGE, 4, PROBABILITIES, "title", tmp_path / "a.png")
+        save_animation(predicted(4), tmp_path / "a.png")

@@ -11,7 +11,7 @@ from matplotlib.colors import same_color
 from matplotlib.figure import Figure
 
 from tf_lstm.plots.learning_curves import learning_curves_figure
-from tf_lstm.plots.row_predictions import row_predictions_figure, show_rows_read
+from tf_lstm.plots.row_predictions import Prediction, row_predictions_figure, show_rows_read
 from tf_lstm.plots.statistics import commit_row
 from tf_lstm.plots.style import save_figure, show_figure
 from tf_lstm.terminal.errors import UserError
@@ -26,7 +26,7 @@ PROBABILITIES[18] = PROBABILITIES[19, ::-1]  # 5 is predicted: row 20 is the com
 
 @pytest.fixture(scope="module")
 def figure():
-    return row_predictions_figure(IMAGE, LABEL, PROBABILITIES, "image 7 of some data")
+    return row_predictions_figure(Prediction(IMAGE, LABEL, PROBABILITIES, "image 7 of some data"))
 
 
 @pytest.fixture(scope="module")
@@ -140,7 +140,7 @@ def test_header_gives_title_label_and_commit_row(figure, bar_axes):
 
 
 def test_header_says_when_the_final_predicted_class_is_wrong():
-    figure = row_predictions_figure(IMAGE, 3, PROBABILITIES, "image")
+    figure = row_predictions_figure(Prediction(IMAGE, 3, PROBABILITIES, "image"))
     assert any("predicted class is 4 (wrong)" in text.get_text() for text in figure.texts)
 
 

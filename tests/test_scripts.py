@@ -145,10 +145,11 @@ def test_a_plot_is_written_to_the_file_that_output_names(trained, call_script, t
     "flag, name, start",
     [
         ("--depth", "row_depth.png", b"\x89PNG"),
+        ("--diagram", "network.png", b"\x89PNG"),
         ("--animate", "row_predictions.gif", b"GIF89a"),
     ],
 )
-def test_depth_and_animation_are_written(flag, name, start, trained, call_script, tmp_path):
+def test_other_figures_of_one_image_are_written(flag, name, start, trained, call_script, tmp_path):
     flags = ("--run", trained[1], "--index", 3, "--output", tmp_path / name)
     result = call_script("plot_row_predictions.py", *flags, flag)
     assert (result.returncode, result.stderr) == (0, "")
@@ -344,15 +345,26 @@ def test_a_used_run_folder_is_refused(trained, call_script, data_folder):
     assert (trained[1] / "history.csv").read_bytes() == history
 
 
-@pytest.mark.parametrize("changed", [{"time_steps": 14}, {"eval_row_order": "columns"}])
-def test_plot_of_a_run_that_does_not_read_row_by_row_is_refused(
-    changed, trained, call_script, tmp_path
+@pytest.mark.parametrize(
+    "changed, kind",
+    [
+        ({"time_steps": 14}, ()),
+        ({"eval_row_order": "columns"}, ()),
+        ({"layers": 2}, ("--diagram",)),
+        ({"input_projection": False}, ("--diagram",)),
+        ({"pad_columns": 14}, ("--diagram",)),
+        ({"bidirectional": True, "loss_rows": "last"}, ("--diagram",)),
+    ],
+)
+def test_plot_of_a_network_that_the_figure_cannot_show_is_refused(
+    changed, kind, trained, call_script, tmp_path
 ):
     settings = json.loads((trained[1] / "settings.json").read_text())
     settings["recipe"] |= changed
     (tmp_path / "settings.json").write_text(json.dumps(settings))
-    flags = ("--run", tmp_path, "--output", tmp_path / "figure.png")
-    refused(call_script("plot_row_predictions.py", *flags), tmp_path, "another run")
+    flags = ("--run", tmp_path, "--output", tmp_path / "figure.png", *kind)
+    words = (tmp_path, "another run", *kind)
+    refused(call_script("plot_row_predictions.py", *flags), *words)
 
 
 def test_a_finished_run_is_not_resumed(trained, call_script):

@@ -3,24 +3,24 @@ import csv
 import numpy as np
 import pytest
 
-from tf_lstm.plots.statistics import count_rows
+from tf_lstm.plots.statistics import row_statistics
 from tf_lstm.plots.summary import row_summary_figure
 from tf_lstm.plots.summary_tables import read_reference, save_tables
 from tf_lstm.terminal.errors import UserError
 
 
-def counts(seed, images=60):
+def statistics(seed, images=60):
     random = np.random.default_rng(seed)
     probabilities = random.dirichlet(np.full(10, 0.3), (images, 28)).astype(np.float32)
-    return count_rows(lambda _: probabilities, np.empty(images), random.integers(10, size=images))
+    return row_statistics(probabilities, random.integers(10, size=images))
 
 
-COUNTS = {"one-run": counts(1), "another": counts(2)}
+STATISTICS = {"one-run": statistics(1), "another": statistics(2)}
 
 
 @pytest.fixture(scope="module")
 def figure():
-    return row_summary_figure(COUNTS, "60 images", ["every", "last"])
+    return row_summary_figure(STATISTICS, "60 images", ["every", "last"])
 
 
 def test_every_axis_is_labelled_and_the_effect_of_the_loss_is_explained(figure):
@@ -36,14 +36,14 @@ def test_every_axis_is_labelled_and_the_effect_of_the_loss_is_explained(figure):
 
 
 def test_accuracies_of_all_runs_are_plotted(figure):
-    for line, (name, of_run) in zip(figure.axes[0].lines, COUNTS.items(), strict=True):
+    for line, (name, of_run) in zip(figure.axes[0].lines, STATISTICS.items(), strict=True):
         correct = np.trace(of_run.confusion, axis1=1, axis2=2)
         assert np.allclose(line.get_ydata(), 100 * correct / 60)
         assert line.get_label().startswith(f"{name}, loss after ")
 
 
 def test_a_reference_is_plotted_with_its_values():
-    figure = row_summary_figure(COUNTS, "60 images", ["every", "last"], [(7, 0.654), (28, 0.9)])
+    figure = row_summary_figure(STATISTICS, "60 images", ["every", "last"], [(7, 0.654), (28, 0.9)])
     *_, first, second = figure.axes[0].lines
     assert (first.get_xydata().tolist(), second.get_xydata().tolist()) == ([[7, 65.4]], [[28, 90]])
     assert {"65.4", "90.0"} <= {text.get_text() for text in figure.axes[0].texts}
@@ -67,25 +67,25 @@ def test_a_file_that_is_not_a_reference_is_named(text, tmp_path):
 
 
 def test_a_single_kind_of_loss_is_not_explained():
-    figure = row_summary_figure({"one-run": COUNTS["one-run"]}, "60 images", ["every"])
+    figure = row_summary_figure({"one-run": STATISTICS["one-run"]}, "60 images", ["every"])
     assert not any("meaningless" in text.get_text() for text in figure.axes[0].texts)
 
 
 @pytest.mark.filterwarnings("error")
 def test_few_images_and_missing_digits_can_be_plotted(tmp_path):
-    of_one = {"run": counts(3, images=1)}
+    of_one = {"run": statistics(3, images=1)}
     row_summary_figure(of_one, "1 image", ["every"]).draw_without_rendering()
     save_tables(of_one, tmp_path)
 
 
 def test_tables_hold_the_values_of_the_figure(tmp_path):
-    save_tables(COUNTS, tmp_path / "new")
+    save_tables(STATISTICS, tmp_path / "new")
     tables = {}
     for path in (tmp_path / "new").iterdir():
         with open(path, newline="") as file:
             tables[path.stem] = list(csv.DictReader(file))
     assert set(tables) == set("accuracy commit_rows early_stopping confusion calibration".split())
-    for name, of_run in COUNTS.items():
+    for name, of_run in STATISTICS.items():
         rows = {key: [row for row in table if row["run"] == name] for key, table in tables.items()}
         of_all = [row for row in rows["accuracy"] if row["digit"] == "all"]
         correct = np.trace(of_run.confusion, axis1=1, axis2=2)

@@ -25,10 +25,7 @@ ADVICE = (
 class DrawingPad:
     """Paper to draw on with the mouse, the image that the network sees, and its row predictions.
 
-    Args:
-        figure: a `Figure` with a canvas; the pad adds its axes.
-        predict: maps images (1, 28, 28) uint8 to row predictions (1, 28, 10).
-        class_names: the names of the classes.
+    `predict` maps images (1, 28, 28) uint8 to row predictions (1, 28, 10). `figure` has a canvas.
     """
 
     def __init__(
@@ -45,16 +42,13 @@ class DrawingPad:
         self.background: Any = None  # the pixels of everything that never changes
         self._add_axes()
         predict(np.zeros((1, 28, 28), np.uint8))  # TensorFlow traces now, not at the first stroke
-        if figure.canvas.supports_blit:  # otherwise each update draws the whole figure
-            for artist in self.artists:
-                artist.set_animated(True)
-        for event, respond in (
-            ("button_press_event", self._press),
-            ("motion_notify_event", self._move),
-            ("button_release_event", self._release),
-            ("draw_event", self._keep_background),
-        ):
-            figure.canvas.mpl_connect(event, respond)
+        canvas = figure.canvas
+        for artist in self.artists:  # without blitting, each update draws the whole figure
+            artist.set_animated(canvas.supports_blit)
+        canvas.mpl_connect("button_press_event", self._press)
+        canvas.mpl_connect("motion_notify_event", self._move)
+        canvas.mpl_connect("button_release_event", self._release)
+        canvas.mpl_connect("draw_event", self._keep_background)
 
     def _add_axes(self) -> None:
         paper, seen, rows, bars = self.figure.subplots(1, 4, width_ratios=(3, 3, 1.4, 2.2))
@@ -64,15 +58,13 @@ class DrawingPad:
         self.axes = paper
         self.paper_image = paper.imshow(self.paper, interpolation="nearest")
         paper.set(title="your drawing", xticks=[], yticks=[])
-        self.seen_image = seen.imshow(
-            np.zeros((28, 28)), cmap="gray", vmin=0, vmax=255, extent=(0.5, 28.5, 28.5, 0.5)
-        )
+        self.seen_image = seen.imshow(np.zeros((28, 28)), cmap="gray", vmin=0, vmax=255)
+        self.seen_image.set_extent((0.5, 28.5, 28.5, 0.5))
         seen.set(title="what the network sees", xticks=(1, 14, 28), yticks=(1, 7, 14, 21, 28))
         seen.set(xlabel="column (pixels)", ylabel="row (pixels)")
-        extent = (-0.5, 9.5, 28.5, 0.5)
-        self.rows_image = rows.imshow(
-            np.zeros((28, 10)), cmap="Greys", vmin=0, vmax=1, aspect="auto", extent=extent
-        )
+        self.rows_image = rows.imshow(np.zeros((28, 10)), cmap="Greys", vmin=0, vmax=1)
+        self.rows_image.set_extent((-0.5, 9.5, 28.5, 0.5))
+        rows.set_aspect("auto")
         noun = class_noun(self.class_names)
         rows.set(title="after each row", xlabel=noun, yticks=[])
         show_classes(rows.xaxis, self.class_names)
@@ -112,11 +104,10 @@ class DrawingPad:
             self.pen = None  # the line starts again where the mouse returns
             return
         point = event.xdata, event.ydata
-        draw, radius = ImageDraw.Draw(self.paper), PEN / 2
+        draw = ImageDraw.Draw(self.paper)
         if self.pen:
             draw.line((*self.pen, *point), fill="black", width=PEN)
-        x, y = point
-        draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill="black")
+        draw.circle(point, PEN / 2, fill="black")
         self.pen = point
         self.update()
 
@@ -128,11 +119,12 @@ class DrawingPad:
         """Predict the class of the drawing, and show the prediction."""
         paper = np.asarray(self.paper)  # (SIDE, SIDE, 4)
         ink = 255 - paper[:, :, 0]
-        image, probabilities = np.zeros((28, 28), np.uint8), np.zeros((28, 10))
+        image, probabilities, predicted, answer = np.zeros((28, 28)), np.zeros((28, 10)), None, ""
         if ink.any():
             image = center(ink / 255)
             probabilities = self.predict(image[None])[0]
-        predicted = int(np.argmax(probabilities[-1])) if ink.any() else None
+            predicted = int(np.argmax(probabilities[-1]))
+            answer = f"{self.class_names[predicted]} · {probabilities[-1, predicted]:.2f}"
         self.paper_image.set_data(paper)
         self.seen_image.set_data(image)
         self.rows_image.set_data(probabilities)
@@ -140,11 +132,7 @@ class DrawingPad:
         for digit, bar in enumerate(self.bars):
             bar.set_height(probabilities[-1, digit])
             bar.set_facecolor(PREDICTED if digit == predicted else OTHER)
-        name = "" if predicted is None else self.class_names[predicted]
-        self.answer.set_text(f"{name} · {probabilities[-1].max():.2f}" if name else "")
-        self._show()
-
-    def _show(self) -> None:
+        self.answer.set_text(answer)
         canvas = self.figure.canvas
         if not canvas.supports_blit:
             canvas.draw_idle()
@@ -168,15 +156,7 @@ class DrawingPad:
 def open_drawing_pad(
     predict: Callable[[np.ndarray], np.ndarray], class_names: Sequence[str] = DIGITS
 ) -> DrawingPad:
-    """Open a window with a `DrawingPad`, and wait until it is closed.
-
-    Args:
-        predict: maps images (1, 28, 28) uint8 to row predictions (1, 28, 10).
-        class_names: the names of the classes.
-
-    Raises:
-        UserError: there is no display.
-    """
+    """Open a window with a `DrawingPad`, and wait until it is closed."""
     from matplotlib import pyplot
 
     require_display(ADVICE)

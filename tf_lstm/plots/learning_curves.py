@@ -1,6 +1,5 @@
 """Loss and error after each epoch of a run."""
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,35 +14,24 @@ if TYPE_CHECKING:  # importing it at run time would import TensorFlow
 
 
 def learning_curves_figure(history: "list[EpochMetrics]", title: str) -> Figure:
-    """Plot loss and error after each epoch.
-
-    Args:
-        history: the metrics of each epoch; validation metrics are nan without a validation split.
-        title: names the run.
-    """
+    """Plot loss and error after each epoch; without a validation split its metrics are nan."""
     figure = Figure(figsize=(8.5, 3.6), dpi=130, facecolor="white", layout="constrained")
     seconds = sum(metrics.seconds for metrics in history)
     epochs = "1 epoch" if len(history) == 1 else f"{len(history)} epochs"
     figure.suptitle(f"{title}: {epochs}, {seconds:.0f} s", fontsize=11)
     left, right = figure.subplots(1, 2)
-    _plot_curves(left, history, "loss", "loss (nats)", lambda loss: loss)
-    _plot_curves(right, history, "accuracy", "error (%)", lambda accuracy: 100 * (1 - accuracy))
+    _plot_curves(left, history, "loss", "loss (nats)")
+    _plot_curves(right, history, "accuracy", "error (%)")
     return figure
 
 
-def _plot_curves(
-    axes: Axes,
-    history: "list[EpochMetrics]",
-    metric: str,
-    ylabel: str,
-    convert: Callable[[np.ndarray], np.ndarray],
-) -> None:
+def _plot_curves(axes: Axes, history: "list[EpochMetrics]", metric: str, ylabel: str) -> None:
     epochs = [metrics.epoch for metrics in history]
     curves = {}
     for split in ("train", "validation"):
-        values = [getattr(metrics, f"{split}_{metric}") for metrics in history]
+        values = np.array([getattr(metrics, f"{split}_{metric}") for metrics in history])
         if np.isfinite(values).any():
-            curves[split] = convert(np.array(values))
+            curves[split] = values if metric == "loss" else 100 * (1 - values)
     highest = max(curves, key=lambda split: curves[split][-1], default=None)
     for split, curve in curves.items():
         colour, marker = ("0.4", "o") if split == "train" else (BLUE, "s")

@@ -5,7 +5,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
-from tf_lstm.plots.style import BLUE, GREEN, GREY, ORANGE
+from tf_lstm.plots.row_predictions import Prediction
+from tf_lstm.plots.style import BLUE, GREEN, GREY, ORANGE, plot_arrow
 
 COLUMNS = ((1.0, 1), (4.4, 12), (7.8, 28))  # place, row
 HALF_WIDTH = 0.95
@@ -26,18 +27,13 @@ VARIABLES = (
 )
 
 
-def network_figure(image: np.ndarray, probabilities: np.ndarray) -> Figure:
-    """Plot how three rows of an image pass through the network.
-
-    Args:
-        image: (28, 28) uint8.
-        probabilities: (28, 10), the softmax after each row.
-    """
+def network_figure(prediction: Prediction) -> Figure:
+    """Plot how three rows of an image pass through a network with an input projection."""
     figure = Figure(figsize=(8.5, 6.2), dpi=130, facecolor="white")
     axes = figure.add_axes((0, 0, 1, 1), xlim=(-0.7, 9.5), ylim=(-0.9, 6.9))
     axes.axis("off")
     for x, row in COLUMNS:
-        pixels = np.broadcast_to(image[row - 1], (3, 28))
+        pixels = np.broadcast_to(prediction.image[row - 1], (3, 28))
         axes.imshow(pixels, cmap="gray", vmin=0, vmax=255, extent=(x - 0.95, x + 0.95, 0.35, 0.6))
         axes.text(x, 0.15, f"row {row}: 28 pixels", ha="center", va="center", fontsize=9)
         for height, text, colour in BOXES:
@@ -45,16 +41,16 @@ def network_figure(image: np.ndarray, probabilities: np.ndarray) -> Figure:
         for height, text in SHAPES:
             axes.text(x + 0.1, height, text, ha="left", va="center", fontsize=8.5)
         for start, end in ((0.62, 1.1), (1.9, 2.6), (3.4, 4.1), (4.9, 5.6)):
-            _add_arrow(axes, (x, start), (x, end))
+            plot_arrow(axes, (x, start), (x, end))
         bars = x + np.linspace(-0.8, 0.8, 10)
-        axes.bar(bars, 0.7 * probabilities[row - 1], 0.13, bottom=5.7, color=GREEN)
+        axes.bar(bars, 0.7 * prediction.probabilities[row - 1], 0.13, bottom=5.7, color=GREEN)
         axes.plot((x - 0.95, x + 0.95), (5.7, 5.7), color=GREY, linewidth=0.8)
         axes.text(x, 6.6, f"softmax after row {row}", ha="center", fontsize=9)
     axes.text(-0.3, 3.14, "zero\nstate", ha="center", va="bottom", fontsize=8.5)
-    _add_arrow(axes, (-0.55, 3.0), (0.05, 3.0))
+    plot_arrow(axes, (-0.55, 3.0), (0.05, 3.0))
     for x in (1.95, 5.35):
-        _add_arrow(axes, (x, 3.0), (x + 0.5, 3.0))
-        _add_arrow(axes, (x + 1.0, 3.0), (x + 1.5, 3.0))
+        plot_arrow(axes, (x, 3.0), (x + 0.5, 3.0))
+        plot_arrow(axes, (x + 1.0, 3.0), (x + 1.5, 3.0))
         axes.text(x + 0.75, 3.0, "· · ·", ha="center", va="center", fontsize=12)
         state = "state:\nhidden (units,)\ncell_state (units,)"
         axes.text(x + 0.75, 2.72, state, ha="center", va="top", fontsize=8.5)
@@ -65,20 +61,6 @@ def network_figure(image: np.ndarray, probabilities: np.ndarray) -> Figure:
 
 def _add_box(axes: Axes, x: float, y: float, text: str, colour: str) -> None:
     corner, style = (x - HALF_WIDTH, y - 0.36), "round,pad=0,rounding_size=0.1"
-    axes.add_patch(
-        FancyBboxPatch(
-            corner,
-            2 * HALF_WIDTH,
-            0.72,
-            boxstyle=style,
-            facecolor="white",
-            edgecolor=colour,
-            lw=1.6,
-        )
-    )
+    box = FancyBboxPatch(corner, 2 * HALF_WIDTH, 0.72, style, fc="white", ec=colour, lw=1.6)
+    axes.add_patch(box)
     axes.text(x, y, text, ha="center", va="center", fontsize=9)
-
-
-def _add_arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float]) -> None:
-    arrow = {"arrowstyle": "-|>", "color": "0.3", "linewidth": 1.2, "shrinkA": 0, "shrinkB": 0}
-    axes.annotate("", end, start, arrowprops=arrow)

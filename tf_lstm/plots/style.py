@@ -21,7 +21,6 @@ TRUE_CLASS, WRONG, PREDICTED, OTHER = BLUE, ORANGE, GREEN, GREY
 COMMITTED = "#e3eff8"  # background from the commit row on
 
 ROW_TICKS = (1, 7, 14, 21, 28)
-TITLE = {"loc": "left", "fontsize": 9.5}  # of one chart of several
 FIGURE_TITLE = {"x": 0.012, "ha": "left", "fontsize": 11, "fontweight": "bold"}
 
 # Without the date and matplotlib's version, the same figure is saved as the same bytes.
@@ -33,22 +32,31 @@ METADATA = {
 
 
 def simplify(axes: Axes, grid: str = "y") -> None:
-    """Hide the top and right spines, and add a light grid behind the data.
-
-    Args:
-        grid: the axis whose ticks have grid lines, "x" or "y".
-    """
+    """Hide the top and right spines, and add light lines at the ticks of the axis `grid`."""
     axes.grid(axis=grid, color="0.88", linewidth=0.6)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def shrink_labels(axes: Axes, ticks: float = 8) -> None:
-    """Simplify a small chart, and shrink its labels; `ticks` is the font size of tick labels."""
+def small_chart(axes: Axes, title: str = "", ticks: float = 8) -> None:
+    """Simplify one chart of several, and give it a title; `ticks` is the size of tick labels."""
     simplify(axes)
+    axes.set_title(title, loc="left", fontsize=9.5)
     axes.xaxis.label.set_fontsize(9)
     axes.yaxis.label.set_fontsize(9)
     axes.tick_params(labelsize=ticks)
+
+
+def plot_arrow(
+    axes: Axes,
+    start: tuple[float, float],
+    end: tuple[float, float],
+    colour: str = "0.3",
+    width: float = 1.2,
+) -> None:
+    """Plot an arrow with a filled head."""
+    arrow = {"arrowstyle": "-|>", "color": colour, "linewidth": width, "shrinkA": 0, "shrinkB": 0}
+    axes.annotate("", end, start, arrowprops=arrow)
 
 
 def long_names(class_names: Sequence[str]) -> bool:

@@ -9,20 +9,23 @@ import numpy as np
 from tf_lstm.plots.statistics import (
     BINS,
     THRESHOLDS,
-    RowCounts,
+    RowStatistics,
     accuracy_by_row,
     calibration_error,
-    early_stopping,
     wilson_interval,
 )
 from tf_lstm.terminal.errors import UserError
 from tf_lstm.terminal.files import write_table
 
 
-def save_tables(counts_by_run: Mapping[str, RowCounts], folder: Path) -> None:
+def save_tables(statistics_by_run: Mapping[str, RowStatistics], folder: Path) -> None:
     """Write a CSV file for each chart of the summary figure."""
     for name, (header, rows_of) in TABLES.items():
-        rows = ((run, *row) for run, counts in counts_by_run.items() for row in rows_of(counts))
+        rows = (
+            (run, *(f"{value:.6f}" if isinstance(value, float) else value for value in row))
+            for run, statistics in statistics_by_run.items()
+            for row in rows_of(statistics)
+        )
         write_table(folder / f"{name}.csv", ("run", *header.split()), rows)
 
 
@@ -59,38 +62,34 @@ def read_reference(path: str | Path, data: str) -> list[tuple[int, float]]:
     return pairs
 
 
-def _accuracy_table(counts: RowCounts) -> Iterator[tuple]:
-    for digit in (None, *range(len(counts.commits))):
-        correct, images = accuracy_by_row(counts, digit)
-        low, high = wilson_interval(correct, images)
-        for row, bounds in enumerate(zip(low, high, strict=True)):
-            name = "all" if digit is None else digit
-            share = correct[row] / (images or np.nan)
-            yield name, row + 1, images, correct[row], *(f"{x:.6f}" for x in (share, *bounds))
+def _accuracy_table(statistics: RowStatistics) -> Iterator[tuple]:
+    for digit in (None, *range(len(statistics.commits))):
+        correct, images = accuracy_by_row(statistics, digit)
+        accuracies = zip(*wilson_interval(correct, images), strict=True)
+        for row, accuracy in enumerate(accuracies):
+            yield "all" if digit is None else digit, row + 1, images, correct[row], *accuracy
 
 
-def _commit_table(counts: RowCounts) -> Iterator[tuple]:
-    for (digit, row), images in np.ndenumerate(counts.commits):
+def _commit_table(statistics: RowStatistics) -> Iterator[tuple]:
+    for (digit, row), images in np.ndenumerate(statistics.commits):
         yield digit, row + 1, images
 
 
-def _early_stopping_table(counts: RowCounts) -> Iterator[tuple]:
-    for threshold, *means in zip(THRESHOLDS, *early_stopping(counts), strict=True):
-        yield threshold, *(f"{mean:.6f}" for mean in means)
+def _early_stopping_table(statistics: RowStatistics) -> Iterator[tuple]:
+    return zip(map(str, THRESHOLDS), statistics.stop_rows, statistics.stop_accuracy, strict=True)
 
 
-def _confusion_table(counts: RowCounts) -> Iterator[tuple]:
-    for row, label, predicted in np.argwhere(counts.confusion):
-        yield row + 1, label, predicted, counts.confusion[row, label, predicted]
+def _confusion_table(statistics: RowStatistics) -> Iterator[tuple]:
+    for row, label, predicted in np.argwhere(statistics.confusion):
+        yield row + 1, label, predicted, statistics.confusion[row, label, predicted]
 
 
-def _calibration_table(counts: RowCounts) -> Iterator[tuple]:
-    errors = calibration_error(counts)
-    for row, bin in np.argwhere(counts.bins):
-        images = counts.bins[row, bin]
-        means = counts.confidence_bins[row, bin] / images, counts.correct_bins[row, bin] / images
-        numbers = (*(f"{mean:.6f}" for mean in means), f"{errors[row]:.6f}")
-        yield row + 1, f"{bin / BINS:.4f}", images, *numbers
+def _calibration_table(statistics: RowStatistics) -> Iterator[tuple]:
+    errors = calibration_error(statistics)
+    for row, bin in np.argwhere(statistics.calibration[0]):
+        images, confidence, correct = statistics.calibration[:, row, bin]
+        means = confidence / images, correct / images
+        yield row + 1, f"{bin / BINS:.4f}", int(images), *means, errors[row]
 
 
 TABLES = {

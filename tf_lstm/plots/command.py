@@ -1,0 +1,116 @@
+"""What scripts/plot_row_predictions.py does after it has parsed its flags."""
+
+import argparse
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from tf_lstm.data.dataset import Dataset, load_dataset
+from tf_lstm.data.photo import prepare_photo
+from tf_lstm.evaluation import row_predictions
+from tf_lstm.plots.animation import save_animation
+from tf_lstm.plots.depth import row_depth_figure
+from tf_lstm.plots.network import network_figure
+from tf_lstm.plots.row_predictions import Prediction, row_predictions_figure
+from tf_lstm.plots.statistics import row_statistics
+from tf_lstm.plots.style import save_figure, show_figure
+from tf_lstm.plots.summary import row_summary_figure
+from tf_lstm.plots.summary_tables import read_reference, save_tables
+from tf_lstm.runs.locate import open_run
+from tf_lstm.runs.run import Run
+from tf_lstm.terminal.errors import UserError
+from tf_lstm.terminal.progress import short_path
+
+# A 4 of MNIST's test images that looks like a 6 until enough of its second stroke is read.
+INSTRUCTIVE_INDEX = 1938
+
+
+def plot(flags: argparse.Namespace) -> None:
+    """Plot what the flags choose, and write the figure."""
+    runs = [open_run(folder) for folder in (flags.run, *flags.compare)]
+    for run in runs:
+        run.require_rows()
+    if flags.kind == "summary":
+        figure, title = plot_summary(flags, runs)
+    else:
+        figure, title = plot_image(flags, runs[0])
+    if figure is not None:
+        save_figure(figure, flags.output)
+    print(f"{title}: {short_path(flags.output)}")
+    if flags.show:
+        show_figure(figure)
+
+
+def load_data(flags: argparse.Namespace, run: Run) -> Dataset:
+    """The data that --data names, or the run's own."""
+    return load_dataset(flags.data or run.settings["data"]["source"], run.recipe.validation)
+
+
+def plot_image(flags: argparse.Namespace, run: Run) -> tuple[Figure | None, str]:
+    """The figure of one image, or None for an animation, which is saved already; and its title."""
+    recipe = run.recipe
+    layers = (recipe.input_projection, recipe.layers, recipe.bidirectional, recipe.pad_columns)
+    if flags.kind == "diagram" and layers != (True, 1, False, 0):
+        raise UserError(
+            f"{run.folder} does not have the network of --diagram, an input projection of 28 "
+            f"columns and one LSTM layer ({recipe.name}): choose another run."
+        )
+    model = run.best_model()
+    if flags.image is not None:
+        image, label = prepare_photo(flags.image), None
+        title = f"{Path(flags.image).name}, as the network sees it"
+    else:
+        dataset = load_data(flags, run)
+        split, index = getattr(dataset, flags.split), choose_index(flags, dataset)
+        image, label = split.images[index], int(split.labels[index])
+        title = f"{dataset.name}, {flags.split} image {index}"
+    title = f"{title}, read by {run.folder.name}"
+    probabilities = row_predictions(model, image[None])[0]  # (time steps, classes)
+    prediction = Prediction(image, label, probabilities, title, run.class_names)
+    if flags.kind == "animate":
+        save_animation(prediction, flags.output)
+        return None, title
+    figures = {"depth": row_depth_figure, "diagram": network_figure, None: row_predictions_figure}
+    return figures[flags.kind](prediction), title
+
+
+def choose_index(flags: argparse.Namespace, dataset: Dataset) -> int:
+    """The index of the image to plot: --index, or the first of --digit, or an instructive 4."""
+    labels = getattr(dataset, flags.split).labels
+    if flags.index is not None:
+        if flags.index < len(labels):
+            return flags.index
+        raise UserError(
+            f"--index {flags.index} is too large: there are {len(labels):,} {flags.split} images, "
+            "and indices start at 0."
+        )
+    if flags.digit is None and (dataset.name, flags.split) == ("MNIST", "test"):
+        return INSTRUCTIVE_INDEX
+    digit = 4 if flags.digit is None else flags.digit
+    indices = (labels == digit).nonzero()[0]
+    if not len(indices):
+        name = dataset.class_names[digit]
+        raise UserError(f"No {flags.split} image is a {name}: choose another --digit.")
+    return int(indices[0])
+
+
+def plot_summary(flags: argparse.Namespace, runs: list[Run]) -> tuple[Figure, str]:
+    """The figure of the statistics of all images, whose tables are saved already; and its title."""
+    names = [run.folder.name for run in runs]
+    if len(set(names)) < len(names):
+        raise UserError("Two runs of --summary have the same name: rename a folder.")
+    models = [run.best_model() for run in runs]
+    dataset = load_data(flags, runs[0])
+    split = getattr(dataset, flags.split)
+    if not len(split.labels):
+        raise UserError(f"There are no {flags.split} images: choose another --split.")
+    reference = read_reference(flags.reference, dataset.name) if flags.reference else ()
+    statistics_by_run = {
+        name: row_statistics(row_predictions(model, split.images), split.labels)
+        for name, model in zip(names, models, strict=True)
+    }
+    save_tables(statistics_by_run, flags.output.with_suffix(""))
+    title = f"{dataset.name}, {len(split.labels):,} {flags.split} images, read by {names[0]}"
+    loss_rows = [run.recipe.loss_rows for run in runs]
+    classes = runs[0].class_names
+    return row_summary_figure(statistics_by_run, title, loss_rows, reference, classes), title
