@@ -9,11 +9,6 @@ from tf_lstm.terminal.files import atomic_path
 
 
 def save_archive(model: RowClassifier, path: Path) -> None:
-    """Write every variable under its name in `RowClassifier.variables_by_name`.
-
-    Args:
-        model: the network.
-        path: a file that ends in .npz.
-    """
+    """Write every variable under its name in `RowClassifier.variables_by_name`."""
     with atomic_path(path, (".npz",)) as temporary:
         np.savez(temporary, **{name: v.numpy() for name, v in model.variables_by_name.items()})

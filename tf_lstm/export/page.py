@@ -17,13 +17,7 @@ TEMPLATE, SCRIPT = (Path(__file__).with_name(name) for name in ("page.html", "pa
 
 
 def save_page(model: RowClassifier, path: Path, title: str, class_names: Sequence[str]) -> None:
-    """Write a page that needs no other file and no network.
-
-    Args:
-        model: a network that reads an image's rows from top to bottom.
-        path: a file that ends in .html.
-        title: names the run that the network is from, and its data.
-        class_names: the names of the ten classes.
+    """Write a page that needs no other file; `title` names the network's run and its data.
 
     Raises:
         UserError: a layer reads in both directions, so there is no prediction after each row.
@@ -39,7 +33,10 @@ def save_page(model: RowClassifier, path: Path, title: str, class_names: Sequenc
         "lossRows": model.recipe.loss_rows,
         "pixelOffset": model.recipe.pixel_offset,
         "layers": len(model.layers),
-        "variables": {name: encode(array) for name, array in variables_of_pixels(model).items()},
+        "variables": {  # float32, in base64
+            name: base64.b64encode(array.astype("<f4").tobytes()).decode("ascii")
+            for name, array in variables_of_pixels(model).items()
+        },
     }
     # In a script element, only "</" has a meaning.
     text = json.dumps(content, ensure_ascii=False).replace("</", "<\\/")
@@ -56,8 +53,3 @@ def variables_of_pixels(model: RowClassifier) -> dict[str, np.ndarray]:
     is_pixel = images_to_rows(white, without_offset)[0, 0].numpy() > 0  # (features,)
     first = next(iter(arrays))  # weights['in'], or the kernel of the first layer
     return arrays | {first: arrays[first][is_pixel]}
-
-
-def encode(array: np.ndarray) -> str:
-    """An array as little-endian float32 numbers in base64."""
-    return base64.b64encode(array.astype("<f4").tobytes()).decode("ascii")

@@ -17,11 +17,7 @@ from tf_lstm.terminal.startup import quiet_libraries
 
 
 class ExportedModel(tf.Module):
-    """The functions that are exported; both take uint8 images (batch, 28, 28).
-
-    Args:
-        model: the network.
-    """
+    """The functions that are exported; both take uint8 images (batch, 28, 28)."""
 
     def __init__(self, model: RowClassifier) -> None:
         super().__init__()
@@ -42,10 +38,6 @@ class ExportedModel(tf.Module):
 def save_saved_model(model: RowClassifier, path: Path) -> None:
     """Write a SavedModel with the signatures `classify` and `row_predictions`.
 
-    Args:
-        model: the network.
-        path: a folder that ends in .savedmodel; an existing SavedModel is replaced.
-
     Raises:
         UserError: it cannot be written, or `path` is something other than a SavedModel.
     """
@@ -64,10 +56,6 @@ def save_litert(model: RowClassifier, path: Path) -> None:
 
     A network that is not causal gets the signature `classify` instead: for row predictions it reads
     every prefix of the rows separately, which takes minutes to convert.
-
-    Args:
-        model: the network.
-        path: a file that ends in .tflite.
 
     Raises:
         UserError: it cannot be written, or LiteRT lacks an operation that the network needs.
