@@ -2,6 +2,7 @@
 
 import os
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -12,16 +13,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_lstm.alphabet import framings
 from tf_lstm.alphabet.figure import alphabet_figure
-from tf_lstm.alphabet.framings import ALPHABET, FRAMINGS, encode, make_samples
+from tf_lstm.alphabet.framings import ALPHABET, FRAMINGS, NAMES, encode, make_samples
 from tf_lstm.alphabet.model import LetterClassifier, MaskedLayer
-from tf_lstm.alphabet.report import explain_within_batch
 from tf_lstm.alphabet.training import LetterTrainer, train_framing
 from tf_lstm.lstm import LSTMState
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 BY_TITLE = {framing.title: framing for framing in FRAMINGS}
+STATEFUL = BY_TITLE["stateful"]
 
 
 def numbers(inputs):
@@ -39,7 +39,7 @@ def test_one_letter_is_a_sample_of_one_time_step_and_one_feature(title):
 
 
 def test_three_letters_are_features_in_one_framing_and_time_steps_in_another():
-    window, time_steps = make_samples(framings.WINDOW), make_samples(framings.TIME_STEPS)
+    window, time_steps = (make_samples(BY_TITLE[title]) for title in ("window", "time-steps"))
     assert window.inputs.shape == (23, 1, 3) and time_steps.inputs.shape == (23, 3, 1)
     expected = [[first, first + 1, first + 2] for first in range(23)]
     np.testing.assert_array_equal(numbers(window.inputs)[:, 0, :], expected)
@@ -64,11 +64,11 @@ def test_sampled_strings_are_the_published_ones_padded_on_the_left(title, paddin
 
 @pytest.fixture(scope="module")
 def stateful_model():
-    return LetterClassifier(framings.STATEFUL, seed=3)
+    return LetterClassifier(STATEFUL, seed=3)
 
 
 def test_a_string_read_in_two_calls_equals_one_call(stateful_model):
-    letters = encode(list("ABCDEFG"), framings.STATEFUL).reshape(1, 7, 1)
+    letters = encode(list("ABCDEFG"), STATEFUL).reshape(1, 7, 1)
     zeros = stateful_model.layer.zero_state(1)
     logits, state = stateful_model(letters, zeros)
     _, state_between = stateful_model(letters[:, :4], zeros)
@@ -80,7 +80,7 @@ def test_a_string_read_in_two_calls_equals_one_call(stateful_model):
 
 
 def test_a_stateful_prediction_keeps_the_state_and_starts_from_zeros_again(stateful_model):
-    letters = make_samples(framings.STATEFUL).inputs
+    letters = make_samples(STATEFUL).inputs
     as_one_string = letters.reshape(1, 25, 1)
     outputs, _ = stateful_model.layer(as_one_string)
     logits = outputs[0] @ stateful_model.weights["out"] + stateful_model.biases["out"]
@@ -91,17 +91,17 @@ def test_a_stateful_prediction_keeps_the_state_and_starts_from_zeros_again(state
 def test_generated_letters_are_predicted_from_the_letters_before_them(stateful_model):
     string = stateful_model.generate("K", 6)
     assert string[0] == "K" and len(string) == 7
-    letters = encode(list(string[:-1]), framings.STATEFUL)
+    letters = encode(list(string[:-1]), STATEFUL)
     predicted = "".join(ALPHABET[letter] for letter in stateful_model.predict(letters))
     assert predicted == string[1:]
 
 
 def variables(model):
-    return [variable.numpy() for variable in model.variables_by_name.values()]
+    return [variable.numpy() for variable in model.variables_to_train]
 
 
 def test_compiled_epochs_equal_single_steps_with_a_zero_state_before_each_epoch():
-    framing = replace(framings.STATEFUL, units=6)
+    framing = replace(STATEFUL, units=6)
     samples = make_samples(framing)
     compiled, by_steps = (LetterTrainer(framing, samples, seed) for seed in (0, 1))
     two_epochs = tf.constant([range(25)] * 2, tf.int32)
@@ -122,7 +122,7 @@ def test_masked_time_steps_leave_the_state_as_it_was():
         hidden, cell_state = states
         return hidden + 1, [hidden + 1, cell_state + inputs]
 
-    layer = MaskedLayer(1, 1, "glorot", iter([0, 1]), tf.float32, padding=-1.0)
+    layer = MaskedLayer(-1.0, 1, 1, "glorot", iter([0, 1]), tf.float32)
     layer.cell = counting_cell
     # Batch 2, time steps 3. Padding may be anywhere; every row of the batch has its own mask.
     inputs = tf.constant([[[-1.0], [3.0], [-1.0]], [[5.0], [0.0], [7.0]]])
@@ -224,14 +224,19 @@ def test_the_script_shows_the_inputs_and_the_predictions(run_script):
     assert (folder / "figures" / "alphabet.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_the_explanation_and_the_figure_show_the_measured_accuracy(results):
+def test_the_script_compares_the_weights_of_shuffled_batches(results):
+    script = runpy.run_path(str(REPOSITORY / "scripts" / "learn_alphabet.py"))
+    pair = results["within-batch"], results["within-batch, shuffled"]
+    weights = (np.concatenate([*map(np.ravel, variables(result.model))]) for result in pair)
+    difference = np.abs(np.subtract(*weights)).max()
+    assert f"(largest difference {difference:.0e})" in script["compare_weights"](*pair)
+
+
+def test_the_figure_shows_the_measured_accuracy(results):
     three = [result for result in results.values() if result.framing.name == "within-batch"]
-    explanation = explain_within_batch(*three)
-    for result, point in ((three[0], 5), (three[0], -1), (three[2], -1)):
-        assert f"{100 * result.accuracy[0, point]:.2f} %" in explanation
     figure = alphabet_figure(list(results.values()), "the command")
     assert [axes.get_label() for axes in figure.axes] == [
-        f"{name} {part}" for name in framings.NAMES for part in ("samples", "accuracy")
+        f"{name} {part}" for name in NAMES for part in ("samples", "accuracy")
     ]
     note = " ".join(text.get_text() for text in figure.axes[6].texts)
     for point in (5, -1):
@@ -252,7 +257,7 @@ def test_help_does_not_import_tensorflow(run_script, no_tensorflow):
     assert (result.returncode, result.stderr) == (0, "")
     flags = re.findall(r"^  (--[a-z]+)", result.stdout, re.M)
     assert "--seeds" in flags and result.stdout.count("(default:") == len(flags)
-    assert all(name in result.stdout for name in framings.NAMES)
+    assert all(name in result.stdout for name in NAMES)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from matplotlib.ticker import MaxNLocator
 
 from tf_lstm.alphabet.framings import ALPHABET
 from tf_lstm.alphabet.training import FramingResult
-from tf_lstm.plots.style import BLUE, FIGURE_TITLE, GREEN, GREY, ORANGE, simplify
+from tf_lstm.plots.style import BLUE, FIGURE_TITLE, GREEN, GREY, ORANGE, plot_arrow, simplify
 
 LINE_STYLES = ((BLUE, "-"), (ORANGE, "--"), (GREEN, ":"))
 LINE_HEIGHT = 1.75  # from one sample to the next, in letters
@@ -20,12 +20,8 @@ SAMPLES_SHOWN = 3
 def alphabet_figure(results: Sequence[FramingResult], title: str) -> Figure:
     """Plot the first samples of every framing, and its accuracy over the epochs.
 
-    Args:
-        results: one for each framing; the variants of a framing share its panel.
-        title: the command that made the figure.
-
-    Returns:
-        A `Figure` whose axes come in pairs: "NAME samples" and "NAME accuracy".
+    The axes come in pairs, "NAME samples" and "NAME accuracy", which all variants of a framing
+    share.
     """
     panels: dict[str, list[FramingResult]] = {}
     for result in results:
@@ -61,64 +57,46 @@ def _plot_samples(axes: Axes, result: FramingResult) -> None:
     axes.set_title(framing.name, loc="left", fontsize=11, fontweight="bold")
     axes.set(xlim=(-0.6, 10.4), ylim=(-5.6, 1.9), aspect="equal", anchor="W")
     axes.axis("off")
-    axes.text(-0.5, 1.45, _shape_in_words(samples.inputs.shape), fontsize=8.5, va="center")
+    shape = " × ".join(
+        f"{size:,} {noun}{'' if size == 1 else 's'}"
+        for size, noun in zip(samples.inputs.shape, ("sample", "time step", "feature"), strict=True)
+    )
+    axes.text(-0.5, 1.45, shape, fontsize=8.5, va="center")
     if framing.batch_size > 1:
         axes.add_patch(Rectangle((-0.4, -5.5), 4, 6.2, facecolor="0.93"))
-        axes.text(4, -2.4, _within_batch_note(result), fontsize=9.5, va="center")
+        accuracy, tenth = 100 * result.accuracy.mean(axis=0), len(result.epochs) // 10
+        note = (
+            "No state flows between\nthe samples of a batch.\nIt takes many epochs:\n"
+            f"{accuracy[tenth]:.0f} % after {result.epochs[tenth]:,},\n"
+            f"{accuracy[-1]:.0f} % after {result.epochs[-1]:,}."
+        )
+        axes.text(4, -2.4, note, fontsize=9.5, va="center")
     letters = framing.time_steps * framing.features
     for line in range(SAMPLES_SHOWN):
         string, y = samples.strings[line], -LINE_HEIGHT * line
-        squares = ["0"] * (letters - len(string)) + list(string)  # 0 is the published padding
+        squares = string.rjust(letters, "0")  # 0 is the published padding
         x = 0.0
         for first in range(0, letters, framing.features):
             if first:
-                _plot_arrow(axes, (x - STATE_GAP, y), (x, y))
+                plot_arrow(axes, (x - STATE_GAP, y), (x, y), ORANGE, 1.6)
             _plot_time_step(axes, x, y, squares[first : first + framing.features])
             x += framing.features + STATE_GAP
         label = ALPHABET[samples.labels[line]]
         axes.text(x - 0.3, y, f"→ {label}", fontsize=10, va="center", fontweight="bold")
         if framing.stateful and line:
-            _plot_arrow(axes, (0.5, y + LINE_HEIGHT - 0.5), (0.5, y + 0.5))
+            plot_arrow(axes, (0.5, y + LINE_HEIGHT - 0.5), (0.5, y + 0.5), ORANGE, 1.6)
     if framing.stateful:
         axes.text(3.2, -1.8, "the state is kept\nfrom A to Z", fontsize=8.5, va="center")
     axes.text(0.5, -5.05, "⋮", fontsize=11, ha="center", va="center")
 
 
-def _shape_in_words(shape: Sequence[int]) -> str:
-    nouns = ("sample", "time step", "feature")
-    return " × ".join(
-        f"{size:,} {noun}{'' if size == 1 else 's'}"
-        for size, noun in zip(shape, nouns, strict=True)
-    )
-
-
-def _within_batch_note(result: FramingResult) -> str:
-    accuracy = 100 * result.accuracy.mean(axis=0)
-    tenth = len(accuracy) // 10
-    return (
-        "No state flows between\nthe samples of a batch.\nIt takes many epochs:\n"
-        f"{accuracy[tenth]:.0f} % after {result.epochs[tenth]:,},\n"
-        f"{accuracy[-1]:.0f} % after {result.epochs[-1]:,}."
-    )
-
-
-def _plot_time_step(axes: Axes, x: float, y: float, letters: Sequence[str]) -> None:
+def _plot_time_step(axes: Axes, x: float, y: float, letters: str) -> None:
     for place, letter in enumerate(letters):
-        colour = "white" if letter != "0" else "0.88"
-        axes.add_patch(
-            Rectangle((x + place, y - 0.5), 1, 1, facecolor=colour, edgecolor="0.7", linewidth=0.6)
-        )
+        colours = {"facecolor": "white" if letter != "0" else "0.88", "edgecolor": "0.7"}
+        axes.add_patch(Rectangle((x + place, y - 0.5), 1, 1, **colours, linewidth=0.6))
         axes.text(x + place + 0.5, y - 0.04, letter, fontsize=9, ha="center", va="center")
-    frame = FancyBboxPatch(
-        (x, y - 0.5), len(letters), 1, boxstyle="square,pad=0", fill=False, edgecolor=BLUE
-    )
-    frame.set_linewidth(1.6)
-    axes.add_patch(frame)
-
-
-def _plot_arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float]) -> None:
-    arrow = {"arrowstyle": "-|>", "color": ORANGE, "linewidth": 1.6, "shrinkA": 0, "shrinkB": 0}
-    axes.annotate("", end, start, arrowprops=arrow)
+    frame = {"boxstyle": "square,pad=0", "fill": False, "edgecolor": BLUE, "linewidth": 1.6}
+    axes.add_patch(FancyBboxPatch((x, y - 0.5), len(letters), 1, **frame))
 
 
 def _plot_accuracy(axes: Axes, variants: Sequence[FramingResult]) -> None:
@@ -133,7 +111,7 @@ def _plot_accuracy(axes: Axes, variants: Sequence[FramingResult]) -> None:
             label += f" ± {spread[-1]:.1f}"
         axes.plot(result.epochs, mean, color=colour, linestyle=line, label=f"{label} %")
     framing = variants[0].framing
-    published = 100 * framing.published_accuracy
+    published = 100 * framing.published
     axes.axhline(published, color=GREY, linewidth=1, zorder=0, label=f"published: {published:g} %")
     axes.set(xlim=(0, framing.epochs), ylim=(0, 104), xlabel="epochs")
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))

@@ -2,12 +2,13 @@
 
 The task is to predict the next letter. The accuracy is measured on the training samples. The
 framings and their published accuracies come from Jason Brownlee, "Understanding Stateful LSTM
-Recurrent Neural Networks in Python with Keras" (Machine Learning Mastery, 2016). The first framing
-consists of the defaults of `Framing`; every other one states how it differs.
+Recurrent Neural Networks in Python with Keras" (Machine Learning Mastery, 2016). Each
+framing states how it differs from the defaults of `Framing`.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,9 +20,9 @@ STRINGS_SEED = 7  # NumPy's legacy generator then samples the same strings as th
 class Framing:
     """All settings of one way to learn the alphabet."""
 
-    name: str = "one-letter"
+    name: str
+    description: str
     variant: str = ""  # empty: as published
-    description: str = "one letter per sample"
     sampled_strings: int = 0  # number of random strings; 0: all substrings of one length, in order
     time_steps: int = 1  # per sample, which holds time_steps * features letters
     features: int = 1
@@ -32,7 +33,7 @@ class Framing:
     batch_size: int = 1  # divides the number of samples
     shuffled: bool = True  # a new order of the samples in every epoch
     stateful: bool = False  # each sample starts with the state after the previous one
-    published_accuracy: float = 0.84  # on the training samples, 0 to 1
+    published: float = 1.0  # accuracy on the training samples, 0 to 1
 
     @property
     def title(self) -> str:
@@ -40,82 +41,65 @@ class Framing:
         return f"{self.name}, {self.variant}" if self.variant else self.name
 
 
-ONE_LETTER = Framing()
-WINDOW = replace(
-    ONE_LETTER,
-    name="window",
-    description="three letters as three features of one time step",
-    features=3,
-    published_accuracy=0.8696,
-)
-TIME_STEPS = replace(
-    ONE_LETTER,
-    name="time-steps",
-    description="three letters as three time steps",
-    time_steps=3,
-    published_accuracy=1.0,
-)
-WITHIN_BATCH = replace(
-    ONE_LETTER,
-    name="within-batch",
-    description="the whole alphabet as one batch, in order",
+WITHIN_BATCH = Framing(
+    "within-batch",
+    "the whole alphabet as one batch, in order",
     units=16,
     epochs=5000,
     batch_size=25,
     shuffled=False,
-    published_accuracy=1.0,
 )
-WITHIN_BATCH_SHUFFLED = replace(
+SHUFFLED_BATCH = replace(
     WITHIN_BATCH,
-    variant="shuffled",
     description="the same with the letters in a new order every epoch",
+    variant="shuffled",
     shuffled=True,
 )
-WITHIN_BATCH_SINGLE = replace(
-    WITHIN_BATCH_SHUFFLED,
-    variant="batch 1",
-    description="the same network and epochs with one letter per batch",
-    batch_size=1,
-)
-STATEFUL = replace(
-    ONE_LETTER,
-    name="stateful",
-    description="one letter per sample, with the state kept from letter to letter",
-    units=50,
-    epochs=300,
-    shuffled=False,
-    stateful=True,
-    published_accuracy=1.0,
-)
-VARIABLE_LENGTH = replace(
-    ONE_LETTER,
-    name="variable-length",
-    description="1,000 sampled strings of 1 to 5 letters, padded with zeros on the left",
+VARIABLE_LENGTH = Framing(
+    "variable-length",
+    "1,000 sampled strings of 1 to 5 letters, padded with zeros on the left",
     sampled_strings=1000,
     time_steps=5,
-    published_accuracy=0.989,
+    published=0.989,
 )
-VARIABLE_LENGTH_MASKED = replace(
-    VARIABLE_LENGTH,
-    variant="masked",
-    description="the same with a state that padding leaves unchanged",
-    padding=-1.0,  # 0 encodes the letter A
-    masked=True,
-)
-
 FRAMINGS = (
-    *(ONE_LETTER, WINDOW, TIME_STEPS),
-    *(WITHIN_BATCH, WITHIN_BATCH_SHUFFLED, WITHIN_BATCH_SINGLE),
-    *(STATEFUL, VARIABLE_LENGTH, VARIABLE_LENGTH_MASKED),
+    Framing("one-letter", "one letter per sample", published=0.84),
+    Framing(
+        "window", "three letters as three features of one time step", features=3, published=0.8696
+    ),
+    Framing("time-steps", "three letters as three time steps", time_steps=3),
+    WITHIN_BATCH,
+    SHUFFLED_BATCH,
+    replace(
+        SHUFFLED_BATCH,
+        description="the same network and epochs with one letter per batch",
+        variant="batch 1",
+        batch_size=1,
+    ),
+    Framing(
+        "stateful",
+        "one letter per sample, with the state kept from letter to letter",
+        units=50,
+        epochs=300,
+        shuffled=False,
+        stateful=True,
+    ),
+    VARIABLE_LENGTH,
+    replace(
+        VARIABLE_LENGTH,
+        description="the same with a state that padding leaves unchanged",
+        variant="masked",
+        padding=-1.0,  # 0 encodes the letter A
+        masked=True,
+    ),
 )
 NAMES = tuple(dict.fromkeys(framing.name for framing in FRAMINGS))
 
 
-@dataclass(frozen=True)
-class Samples:
+class Samples(NamedTuple):
     """The training samples of a framing."""
 
-    strings: tuple[str, ...]
+    strings: list[str]
     inputs: np.ndarray  # (samples, time steps, features) float32, letters as 0/26 to 25/26
     labels: np.ndarray  # (samples,) int32, the index of the next letter, 1 to 25
 
@@ -127,11 +111,8 @@ def make_samples(framing: Framing) -> Samples:
     else:
         letters = framing.time_steps * framing.features
         strings = [ALPHABET[start : start + letters] for start in range(len(ALPHABET) - letters)]
-    return Samples(
-        strings=tuple(strings),
-        inputs=encode(strings, framing),
-        labels=np.array([ALPHABET.index(string[-1]) + 1 for string in strings], np.int32),
-    )
+    labels = np.array([ALPHABET.index(string[-1]) + 1 for string in strings], np.int32)
+    return Samples(strings, encode(strings, framing), labels)
 
 
 def sample_strings(count: int, max_length: int) -> list[str]:
@@ -146,11 +127,7 @@ def sample_strings(count: int, max_length: int) -> list[str]:
 
 
 def encode(strings: Sequence[str], framing: Framing) -> np.ndarray:
-    """Encode each letter as its index divided by 26.
-
-    Args:
-        strings: at most time_steps * features letters each; shorter ones are padded on the left.
-        framing: the padding and the sizes.
+    """Encode each letter as its index divided by 26, with padding to the left of short strings.
 
     Returns:
         (samples, time steps, features) float32.

@@ -4,7 +4,7 @@ import itertools
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -24,15 +24,14 @@ class LetterTrainer(tf.Module):
         super().__init__()
         self.framing, self.samples = framing, samples
         self.model = LetterClassifier(framing, seed)
-        self.variables_to_train = list(self.model.variables_by_name.values())
         self.optimizer = tf.keras.optimizers.Adam(learning_rate=1e-3, epsilon=1e-7)
-        self.optimizer.build(self.variables_to_train)
+        self.optimizer.build(self.model.variables_to_train)
 
     def restart(self, seed: int) -> None:
         """Reset all variables to those of a new trainer; compiled functions are kept."""
         fresh = LetterTrainer(self.framing, self.samples, seed)
         for variable, initial in (
-            *zip(self.variables_to_train, fresh.variables_to_train, strict=True),
+            *zip(self.model.variables_to_train, fresh.model.variables_to_train, strict=True),
             *zip(self.optimizer.variables, fresh.optimizer.variables, strict=True),
         ):
             variable.assign(initial)
@@ -48,8 +47,8 @@ class LetterTrainer(tf.Module):
             logits, state = self.model(inputs, state)
             losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
             loss = tf.reduce_mean(losses)
-        gradients = tape.gradient(loss, self.variables_to_train)
-        self.optimizer.apply(gradients, self.variables_to_train)
+        gradients = tape.gradient(loss, self.model.variables_to_train)
+        self.optimizer.apply(gradients, self.model.variables_to_train)
         return state
 
     # A step on one letter consists of a few hundred operations on a few numbers each, which take
@@ -70,8 +69,7 @@ class LetterTrainer(tf.Module):
         return float(np.mean(self.model.predict(self.samples.inputs) == self.samples.labels))
 
 
-@dataclass(frozen=True)
-class FramingResult:
+class FramingResult(NamedTuple):
     """How well a framing was learned with each of several seeds."""
 
     framing: Framing
@@ -85,15 +83,10 @@ class FramingResult:
 def train_framing(
     framing: Framing, seeds: Sequence[int], show_progress: Callable[[str], None]
 ) -> FramingResult:
-    """Train a network on a framing with each of `seeds`.
-
-    Args:
-        framing: what to learn, and how.
-        seeds: each determines the initial values and the order of the samples.
-        show_progress: called with a line of text before each group of epochs.
-    """
+    """Train with each of `seeds`, which determine the initial values and the order of samples."""
     started = time.monotonic()
     trainer = LetterTrainer(framing, make_samples(framing))
+    in_order = np.arange(len(trainer.samples.labels))
     stride = math.ceil(framing.epochs / MEASUREMENTS)
     epochs = [*range(0, framing.epochs, stride), framing.epochs]
     accuracy = []
@@ -105,20 +98,14 @@ def train_framing(
                 f"{framing.title}  seed {seed}  epoch {first}/{framing.epochs}   "
                 f"accuracy {100 * curve[-1]:.2f} %   {time.monotonic() - started:.0f} s"
             )
-            trainer.train_epochs(sample_orders(trainer, seed, first, last))
+            orders = [
+                epoch_order(seed, epoch, len(in_order)) if framing.shuffled else in_order
+                for epoch in range(first + 1, last + 1)
+            ]
+            trainer.train_epochs(tf.constant(np.stack(orders), tf.int32))
             curve.append(trainer.accuracy())
         accuracy.append(curve)
     seconds = time.monotonic() - started
     return FramingResult(
         framing, trainer.samples, epochs, np.array(accuracy), trainer.model, seconds
     )
-
-
-def sample_orders(trainer: LetterTrainer, seed: int, first: int, last: int) -> tf.Tensor:
-    """The order of the samples in the epochs `first` + 1 to `last`: (epochs, samples) int32."""
-    count = len(trainer.samples.labels)
-    if trainer.framing.shuffled:
-        orders = [epoch_order(seed, epoch, count) for epoch in range(first + 1, last + 1)]
-    else:
-        orders = [np.arange(count, dtype=np.int32)] * (last - first)
-    return tf.constant(np.stack(orders))
