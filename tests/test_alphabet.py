@@ -15,8 +15,12 @@ import tensorflow as tf
 
 from tf_lstm.alphabet.figure import alphabet_figure
 from tf_lstm.alphabet.framings import ALPHABET, FRAMINGS, NAMES, encode, make_samples
-from tf_lstm.alphabet.model import LetterClassifier, MaskedLayer
-from tf_lstm.alphabet.training import LetterTrainer, train_framing
+from tf_lstm.alphabet.training import (
+    LetterClassifier,
+    LetterTrainer,
+    MaskedLayer,
+    train_framing,
+)
 from tf_lstm.lstm import LSTMState
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -235,13 +239,12 @@ def test_the_script_compares_the_weights_of_shuffled_batches(results):
 def test_the_figure_shows_the_measured_accuracy(results):
     three = [result for result in results.values() if result.framing.name == "within-batch"]
     figure = alphabet_figure(list(results.values()), "the command")
-    assert [axes.get_label() for axes in figure.axes] == [
-        f"{name} {part}" for name in NAMES for part in ("samples", "accuracy")
-    ]
-    note = " ".join(text.get_text() for text in figure.axes[6].texts)
+    panels = {axes.get_label(): axes for axes in figure.axes}
+    assert panels.keys() == {f"{name} {part}" for name in NAMES for part in ("samples", "accuracy")}
+    note = " ".join(text.get_text() for text in panels["within-batch samples"].texts)
     for point in (5, -1):
         assert f"{100 * three[0].accuracy[0, point]:.0f} % after" in note
-    curves = figure.axes[7].get_lines()
+    curves = panels["within-batch accuracy"].get_lines()
     for result, curve in zip(three, curves, strict=False):
         np.testing.assert_allclose(curve.get_ydata(), 100 * result.accuracy[0])
 

@@ -20,15 +20,11 @@ SAMPLES_SHOWN = 3
 def alphabet_figure(results: Sequence[FramingResult], title: str) -> Figure:
     """Plot the first samples of every framing, and its accuracy over the epochs.
 
-    The axes come in pairs, "NAME samples" and "NAME accuracy", which all variants of a framing
-    share.
+    The axes are "NAME samples" and "NAME accuracy", which all variants of a framing share.
     """
-    panels: dict[str, list[FramingResult]] = {}
-    for result in results:
-        panels.setdefault(result.framing.name, []).append(result)
-    columns = min(3, len(panels))
-    rows = -(-len(panels) // columns)
-    width, height = max(8, 3.5 * columns), 0.8 + 4.2 * rows
+    names = list(dict.fromkeys(result.framing.name for result in results))  # one, or all six
+    lines = [names[first : first + 3] for first in range(0, len(names), 3)]
+    width, height = max(8, 3.5 * len(lines[0])), 0.8 + 4.2 * len(lines)
     figure = Figure(figsize=(width, height), dpi=120, facecolor="white", layout="constrained")
     figure.get_layout_engine().set(hspace=0.06, wspace=0.04)
     # The empty lines reserve space for the explanation.
@@ -40,15 +36,15 @@ def alphabet_figure(results: Sequence[FramingResult], title: str) -> Figure:
         + (f"mean ± standard deviation of {seeds} seeds." if seeds > 1 else "one seed.")
     )
     figure.text(0.012, 1 - 0.33 / height, explanation, va="top", fontsize=9, linespacing=1.4)
-    grid = figure.add_gridspec(2 * rows, columns, height_ratios=(1, 1.05) * rows)
-    for panel, (name, variants) in enumerate(panels.items()):
-        row, column = divmod(panel, columns)
-        samples = figure.add_subplot(grid[2 * row, column], label=f"{name} samples")
-        _plot_samples(samples, variants[0])
-        curves = figure.add_subplot(grid[2 * row + 1, column], label=f"{name} accuracy")
-        _plot_accuracy(curves, variants)
-        if column == 0:
-            curves.set_ylabel("accuracy (%)")
+    parts = ("samples", "accuracy")
+    labels = [[f"{name} {part}" for name in line] for line in lines for part in parts]
+    axes = figure.subplot_mosaic(labels, height_ratios=(1, 1.05) * len(lines))
+    for name in names:
+        variants = [result for result in results if result.framing.name == name]
+        _plot_samples(axes[f"{name} samples"], variants[0])
+        _plot_accuracy(axes[f"{name} accuracy"], variants)
+    for line in lines:
+        axes[f"{line[0]} accuracy"].set_ylabel("accuracy (%)")
     return figure
 
 

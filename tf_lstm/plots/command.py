@@ -30,20 +30,13 @@ def plot(flags: argparse.Namespace) -> None:
     runs = [open_run(folder) for folder in (flags.run, *flags.compare)]
     for run in runs:
         run.require_rows()
-    if flags.kind == "summary":
-        figure, title = plot_summary(flags, runs)
-    else:
-        figure, title = plot_image(flags, runs[0])
+    is_summary = flags.kind == "summary"
+    figure, title = plot_summary(flags, runs) if is_summary else plot_image(flags, runs[0])
     if figure is not None:
         save_figure(figure, flags.output)
     print(f"{title}: {short_path(flags.output)}")
     if flags.show:
         show_figure(figure)
-
-
-def load_data(flags: argparse.Namespace, run: Run) -> Dataset:
-    """The data that --data names, or the run's own."""
-    return load_dataset(flags.data or run.settings["data"]["source"], run.recipe.validation)
 
 
 def plot_image(flags: argparse.Namespace, run: Run) -> tuple[Figure | None, str]:
@@ -60,7 +53,7 @@ def plot_image(flags: argparse.Namespace, run: Run) -> tuple[Figure | None, str]
         image, label = prepare_photo(flags.image), None
         title = f"{Path(flags.image).name}, as the network sees it"
     else:
-        dataset = load_data(flags, run)
+        dataset = load_dataset(flags.data or run.settings["data"]["source"], recipe.validation)
         split, index = getattr(dataset, flags.split), choose_index(flags, dataset)
         image, label = split.images[index], int(split.labels[index])
         title = f"{dataset.name}, {flags.split} image {index}"
@@ -96,11 +89,11 @@ def choose_index(flags: argparse.Namespace, dataset: Dataset) -> int:
 
 def plot_summary(flags: argparse.Namespace, runs: list[Run]) -> tuple[Figure, str]:
     """The figure of the statistics of all images, whose tables are saved already; and its title."""
-    names = [run.folder.name for run in runs]
+    first, names = runs[0], [run.folder.name for run in runs]
     if len(set(names)) < len(names):
         raise UserError("Two runs of --summary have the same name: rename a folder.")
     models = [run.best_model() for run in runs]
-    dataset = load_data(flags, runs[0])
+    dataset = load_dataset(flags.data or first.settings["data"]["source"], first.recipe.validation)
     split = getattr(dataset, flags.split)
     if not len(split.labels):
         raise UserError(f"There are no {flags.split} images: choose another --split.")
@@ -112,5 +105,5 @@ def plot_summary(flags: argparse.Namespace, runs: list[Run]) -> tuple[Figure, st
     save_tables(statistics_by_run, flags.output.with_suffix(""))
     title = f"{dataset.name}, {len(split.labels):,} {flags.split} images, read by {names[0]}"
     loss_rows = [run.recipe.loss_rows for run in runs]
-    classes = runs[0].class_names
-    return row_summary_figure(statistics_by_run, title, loss_rows, reference, classes), title
+    figure = row_summary_figure(statistics_by_run, title, loss_rows, reference, first.class_names)
+    return figure, title

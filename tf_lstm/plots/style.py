@@ -15,6 +15,8 @@ from matplotlib.figure import Figure
 from tf_lstm.terminal.errors import UserError
 from tf_lstm.terminal.files import atomic_path
 
+Point = tuple[float, float]
+
 # From Okabe and Ito's palette, which colour-blind readers can tell apart.
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#E69F00", "#009E73", "0.6"
 TRUE_CLASS, WRONG, PREDICTED, OTHER = BLUE, ORANGE, GREEN, GREY
@@ -48,11 +50,7 @@ def small_chart(axes: Axes, title: str = "", ticks: float = 8) -> None:
 
 
 def plot_arrow(
-    axes: Axes,
-    start: tuple[float, float],
-    end: tuple[float, float],
-    colour: str = "0.3",
-    width: float = 1.2,
+    axes: Axes, start: Point, end: Point, colour: str = "0.3", width: float = 1.2
 ) -> None:
     """Plot an arrow with a filled head."""
     arrow = {"arrowstyle": "-|>", "color": colour, "linewidth": width, "shrinkA": 0, "shrinkB": 0}
