@@ -3,11 +3,8 @@ import pytest
 
 from tf_lstm.plots.statistics import (
     THRESHOLDS,
-    accuracy_by_row,
-    calibration_error,
     commit_rows,
     entropy,
-    last_confused_rows,
     median_commit_row,
     row_statistics,
     wilson_interval,
@@ -38,9 +35,9 @@ def statistics(predictions):
 
 def test_accuracy_after_each_row_of_all_and_of_one_digit(predictions, statistics):
     probabilities, labels = predictions
-    correct, images = accuracy_by_row(statistics)
+    correct, images = statistics.accuracy_by_row()
     assert images == IMAGES
-    of_three, threes = accuracy_by_row(statistics, 3)
+    of_three, threes = statistics.accuracy_by_row(3)
     assert threes == list(labels).count(3)
     for row in range(TIME_STEPS):
         hits = [label for p, label in zip(probabilities, labels, strict=True) if hit(p[row], label)]
@@ -106,14 +103,14 @@ def test_calibration_error(predictions, statistics):
             place = min(int(max(image) * 15), 14)
             bins.setdefault(place, []).append((hit(image, label), max(image)))
         error = sum(abs(sum(h - c for h, c in members)) for members in bins.values()) / IMAGES
-        assert calibration_error(statistics)[row] == pytest.approx(error, abs=1e-6)
+        assert statistics.calibration_error()[row] == pytest.approx(error, abs=1e-6)
 
 
 def test_a_perfectly_calibrated_network_has_no_calibration_error():
     probabilities = np.zeros((4, 2, 10), np.float32)
     probabilities[:, :, 6], probabilities[:, :, 1] = 0.75, 0.25
     statistics = row_statistics(probabilities, np.array([6, 6, 1, 6]))
-    assert np.allclose(calibration_error(statistics), 0)
+    assert np.allclose(statistics.calibration_error(), 0)
 
 
 def test_last_confused_rows():
@@ -122,9 +119,9 @@ def test_last_confused_rows():
     predicted[:1, 4] = 7  # 5 %, too few
     probabilities = np.eye(10)[predicted]
     statistics = row_statistics(probabilities, np.full(20, 2))
-    rows = last_confused_rows(statistics, 0.1)
+    rows = statistics.last_confused_rows(0.1)
     assert rows[2, 7] == 3 and rows.sum() == 3
-    assert last_confused_rows(statistics, 0.2)[2, 7] == 1
+    assert statistics.last_confused_rows(0.2)[2, 7] == 1
 
 
 def test_entropy_in_bits():

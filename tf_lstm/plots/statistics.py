@@ -23,6 +23,32 @@ class RowStatistics(NamedTuple):
     # (3, time steps, BINS): images, sum of confidences, correct images; by row, bin of confidence
     calibration: np.ndarray
 
+    def accuracy_by_row(self, digit: int | None = None) -> tuple[np.ndarray, int]:
+        """The correct images after each row, (time steps,), and the number of images."""
+        digits = slice(None) if digit is None else [digit]
+        correct = np.diagonal(self.confusion, axis1=1, axis2=2)  # (time steps, classes)
+        return correct[:, digits].sum(axis=1), int(self.commits[digits].sum())
+
+    def calibration_error(self) -> np.ndarray:
+        """The expected calibration error after each row, (time steps,), 0 to 1.
+
+        It is the mean over the images of |confidence - accuracy| of their bin.
+        """
+        images, confidence, correct = self.calibration
+        return np.abs(correct - confidence).sum(axis=1) / images.sum(axis=1)
+
+    def last_confused_rows(self, share: float) -> np.ndarray:
+        """The last row after which at least `share` of a label's images have a predicted class.
+
+        Returns:
+            (classes, classes) integers, label by predicted class; 0 where no row has that large a
+            share, and on the diagonal.
+        """
+        images = np.maximum(self.commits.sum(axis=1), 1)[:, None]
+        often = self.confusion >= np.maximum(share * images, 1)
+        last = len(often) - np.argmax(often[::-1], axis=0)
+        return np.where(often.any(axis=0) & ~np.eye(often.shape[1], dtype=bool), last, 0)
+
 
 def row_statistics(probabilities: np.ndarray, labels: np.ndarray) -> RowStatistics:
     """The statistics of row predictions (n, time steps, classes) of n > 0 images."""
@@ -69,13 +95,6 @@ def entropy(probabilities: np.ndarray) -> np.ndarray:
     return -np.sum(probabilities * logarithms, axis=-1)
 
 
-def accuracy_by_row(statistics: RowStatistics, digit: int | None = None) -> tuple[np.ndarray, int]:
-    """The number of correct images after each row, (time steps,), and of images; of all or one."""
-    digits = slice(None) if digit is None else [digit]
-    correct = np.diagonal(statistics.confusion, axis1=1, axis2=2)  # (time steps, classes)
-    return correct[:, digits].sum(axis=1), int(statistics.commits[digits].sum())
-
-
 def wilson_interval(
     correct: int | np.ndarray, images: int | np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -94,25 +113,3 @@ def median_commit_row(commits: np.ndarray) -> float:
     """The first row by which half of the images have committed, from their number at each row."""
     half = np.searchsorted(np.cumsum(commits), commits.sum() / 2) + 1
     return float(half) if commits.any() else np.nan
-
-
-def calibration_error(statistics: RowStatistics) -> np.ndarray:
-    """The expected calibration error after each row, (time steps,), 0 to 1.
-
-    It is the mean over the images of |confidence - accuracy| of their bin.
-    """
-    images, confidence, correct = statistics.calibration
-    return np.abs(correct - confidence).sum(axis=1) / images.sum(axis=1)
-
-
-def last_confused_rows(statistics: RowStatistics, share: float) -> np.ndarray:
-    """The last row after which at least `share` of a digit's images have another predicted class.
-
-    Returns:
-        (classes, classes) integers, label by predicted class; 0 where no row has that large a
-        share, and on the diagonal.
-    """
-    images = np.maximum(statistics.commits.sum(axis=1), 1)[:, None]
-    often = statistics.confusion >= np.maximum(share * images, 1)
-    last = len(often) - np.argmax(often[::-1], axis=0)
-    return np.where(often.any(axis=0) & ~np.eye(often.shape[1], dtype=bool), last, 0)

@@ -8,15 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 
 from tf_lstm.data.class_names import DIGITS, class_noun
-from tf_lstm.plots.statistics import (
-    THRESHOLDS,
-    RowStatistics,
-    accuracy_by_row,
-    calibration_error,
-    last_confused_rows,
-    median_commit_row,
-    wilson_interval,
-)
+from tf_lstm.plots.statistics import THRESHOLDS, RowStatistics, median_commit_row, wilson_interval
 from tf_lstm.plots.style import (
     BLUE,
     FIGURE_TITLE,
@@ -94,7 +86,7 @@ def _plot_band(
     label: str | None = None,
 ) -> None:
     """Plot the accuracy after each row, of all images or of a digit, with its confidence band."""
-    accuracy, low, high = np.multiply(wilson_interval(*accuracy_by_row(statistics, digit)), 100)
+    accuracy, low, high = np.multiply(wilson_interval(*statistics.accuracy_by_row(digit)), 100)
     rows = np.arange(1, len(accuracy) + 1)
     axes.fill_between(rows, low, high, color=colour, alpha=0.3, linewidth=0)
     axes.plot(rows, accuracy, color=colour, marker=marker, markersize=3.5, label=label)
@@ -107,7 +99,7 @@ def _plot_accuracy_per_class(
     title = f"Accuracy for each {class_noun(class_names)} (grey: all images)"
     figure.suptitle(title, x=0.012, ha="left", fontsize=9.5)
     size = 9 if long_names(class_names) else 14
-    correct, images = accuracy_by_row(statistics)
+    correct, images = statistics.accuracy_by_row()
     for label, axes in enumerate(figure.subplots(2, 5, sharex=True, sharey=True).flat):
         small_chart(axes)
         axes.plot(range(1, len(correct) + 1), 100 * correct / images, color=GREY, linewidth=1)
@@ -141,7 +133,7 @@ def _plot_commit_rows(axes: Axes, statistics: RowStatistics, class_names: Sequen
 
 def _plot_early_stopping(axes: Axes, statistics: RowStatistics) -> None:
     small_chart(axes, "Early stopping at confidence p")
-    correct, images = accuracy_by_row(statistics)
+    correct, images = statistics.accuracy_by_row()
     rows = range(1, len(correct) + 1)
     axes.plot(rows, 100 * correct / images, color=GREY, label="stop after a fixed row")
     rows_read, accuracy = statistics.stop_rows, 100 * statistics.stop_accuracy
@@ -159,7 +151,7 @@ def _plot_early_stopping(axes: Axes, statistics: RowStatistics) -> None:
 def _plot_confusion(axes: Axes, statistics: RowStatistics, class_names: Sequence[str]) -> None:
     another = f"another {class_noun(class_names)}"
     small_chart(axes, f"Last row with ≥ {100 * CONFUSED:.0f} % predicted as {another}")
-    rows = last_confused_rows(statistics, CONFUSED)
+    rows = statistics.last_confused_rows(CONFUSED)
     axes.imshow(rows, cmap="Oranges", vmin=0, vmax=len(statistics.confusion))
     for label, predicted in np.argwhere(rows):
         row = rows[label, predicted]
@@ -185,7 +177,7 @@ def _plot_calibration(axes: Axes, statistics: RowStatistics) -> None:
 
     error = axes.inset_axes((0.62, 0.12, 0.36, 0.27))
     small_chart(error, ticks=7)
-    by_row = 100 * calibration_error(statistics)
+    by_row = 100 * statistics.calibration_error()
     error.plot(range(1, len(by_row) + 1), by_row, color="0.2")
     error.set_title("calibration error by row", fontsize=8, pad=3)
     error.set(ylim=(0, None), xticks=ROW_TICKS, ylabel="%")

@@ -6,14 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tf_lstm.plots.statistics import (
-    BINS,
-    THRESHOLDS,
-    RowStatistics,
-    accuracy_by_row,
-    calibration_error,
-    wilson_interval,
-)
+from tf_lstm.plots.statistics import BINS, THRESHOLDS, RowStatistics, wilson_interval
 from tf_lstm.terminal.errors import UserError
 from tf_lstm.terminal.files import write_table
 
@@ -64,7 +57,7 @@ def read_reference(path: str | Path, data: str) -> list[tuple[int, float]]:
 
 def _accuracy_table(statistics: RowStatistics) -> Iterator[tuple]:
     for digit in (None, *range(len(statistics.commits))):
-        correct, images = accuracy_by_row(statistics, digit)
+        correct, images = statistics.accuracy_by_row(digit)
         accuracies = zip(*wilson_interval(correct, images), strict=True)
         for row, accuracy in enumerate(accuracies):
             yield "all" if digit is None else digit, row + 1, images, correct[row], *accuracy
@@ -85,7 +78,7 @@ def _confusion_table(statistics: RowStatistics) -> Iterator[tuple]:
 
 
 def _calibration_table(statistics: RowStatistics) -> Iterator[tuple]:
-    errors = calibration_error(statistics)
+    errors = statistics.calibration_error()
     for row, bin in np.argwhere(statistics.calibration[0]):
         images, confidence, correct = statistics.calibration[:, row, bin]
         means = confidence / images, correct / images
