@@ -95,8 +95,9 @@ def result_of(run: "Run") -> "Result":
 
     test = json.loads((run.folder / "test_result.json").read_text(encoding="utf-8"))
     history = run.read_history()
-    # The tested weights are those with the largest one; nan stays nan.
-    validation_accuracy = max(metrics.validation_accuracy for metrics in history)
+    accuracies = [metrics.validation_accuracy for metrics in history]
+    # The tested weights are those with the largest one, or the last ones; nan stays nan.
+    validation_accuracy = max(accuracies) if run.recipe.keep_weights == "best" else accuracies[-1]
     return Result(
         recipe=run.recipe.name,
         seed=run.settings["seed"],
@@ -106,6 +107,7 @@ def result_of(run: "Run") -> "Result":
         test_loss=round(test["loss"], 6),
         seconds=round(sum(metrics.seconds for metrics in history), 1),
         settings=settings_text(run.recipe),
+        test_readings=" ".join(f"{share:.4f}" for share in run.read_readings().values()),
     )
 
 

@@ -35,12 +35,13 @@ def saved_history(folder: Path) -> str:
 
 
 def assert_same_run(folder: Path, expected: Path) -> None:
-    """Two folders have the same checkpoints, bit for bit, the same history and test result."""
+    """Two folders have the same checkpoints, bit for bit, the same history and test accuracies."""
     for which in ("latest", "best"):
         tensors, expected_tensors = saved_tensors(folder, which), saved_tensors(expected, which)
         assert tensors.keys() == expected_tensors.keys()
         for name in tensors:
             np.testing.assert_array_equal(tensors[name], expected_tensors[name], err_msg=name)
     assert saved_history(folder) == saved_history(expected)
+    assert open_run(folder).read_readings() == open_run(expected).read_readings()
     results = [path / "test_result.json" for path in (folder, expected)]
     assert results[0].read_bytes() == results[1].read_bytes()

@@ -9,7 +9,7 @@ from numpy_lstm import logits_after_every_row, mean_cross_entropy
 
 from tf_lstm.lstm import LSTMLayer
 from tf_lstm.model import RowClassifier
-from tf_lstm.recipes import BASIC, DEFAULT
+from tf_lstm.recipes import BASIC, DEEP, DEFAULT
 from tf_lstm.train_step import Trainer
 
 BATCH, UNITS = 3, 5  # and 28 time steps of 28 features, and 10 classes
@@ -69,6 +69,20 @@ def test_normal_initial_values_are_those_of_the_tutorial():
 def test_forget_gates_start_open(recipe):
     forget_bias = np.repeat([0, 1, 0, 0], UNITS)
     np.testing.assert_array_equal(values(new_model(recipe))["layers[0].bias"], forget_bias)
+
+
+def test_truncated_normal_initial_values_are_those_of_the_tutorials_sequel():
+    initial = values(RowClassifier(DEEP))
+    weights = initial["weights['out']"]
+    # Within two standard deviations, so the standard deviation is 0.88 of 0.1.
+    assert np.abs(weights).max() <= 0.2 and abs(weights.std() - 0.088) < 0.005
+    np.testing.assert_array_equal(initial["biases['out']"], np.float32(0.1))
+    for layer_index, inputs in enumerate((28, 256)):
+        limit = np.sqrt(6 / (inputs + 256 + 1024))
+        for name in ("kernel", "recurrent_kernel"):
+            largest = np.abs(initial[f"layers[{layer_index}].{name}"]).max()
+            assert 0.99 * limit < largest <= limit
+    assert "weights['in']" not in initial
 
 
 def test_the_seed_decides_the_initial_values():

@@ -52,7 +52,9 @@ def results(recipe, *test_accuracies, data="MNIST"):
 
 def test_results_are_read_as_they_were_written(tmp_path):
     written = results(BASIC, 0.91, 0.93)
-    written[1] = dataclasses.replace(written[1], validation_accuracy=float("nan"))
+    written[1] = dataclasses.replace(
+        written[1], validation_accuracy=float("nan"), test_readings="0.9605 0.9754"
+    )
     write_results(written, tmp_path / "results.csv")
     assert repr(read_results(tmp_path / "results.csv")) == repr(written)
     assert read_results(tmp_path / "none.csv") == []

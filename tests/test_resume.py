@@ -1,6 +1,7 @@
 """A run that is interrupted and resumed ends like an uninterrupted one, bit for bit."""
 
 import dataclasses
+import json
 import os
 import resource
 import signal
@@ -17,7 +18,7 @@ from saved_runs import assert_same_run, write_digits
 from tf_lstm import train_loop
 from tf_lstm.data.dataset import Dataset, Split
 from tf_lstm.data.synthetic import render_digits
-from tf_lstm.recipes import BASIC, BEST, BILSTM_30, RECIPES, STACKED_32
+from tf_lstm.recipes import BASIC, BEST, BILSTM_30, DEEP, RECIPES, STACKED_32
 from tf_lstm.runs import locate, session
 from tf_lstm.runs.locate import create_run, open_run
 from tf_lstm.runs.run import Run
@@ -124,11 +125,20 @@ def test_the_same_settings_give_the_same_weights_again(tmp_path, uninterrupted):
     assert_same_run(tmp_path / "run", uninterrupted)
 
 
-@pytest.mark.parametrize("recipe", [BASIC, BILSTM_30, STACKED_32, SHUFFLED], ids=lambda r: r.name)
+@pytest.mark.parametrize(
+    "recipe", [BASIC, BILSTM_30, DEEP, STACKED_32, SHUFFLED], ids=lambda r: r.name
+)
 def test_every_kind_of_recipe_can_be_resumed(recipe, tmp_path, monkeypatch):
     max_steps = 9 if recipe.max_steps else None  # 22 images in batches of 4: in the second epoch
+    test_every = 3 if recipe.test_every else None
     recipe = dataclasses.replace(
-        recipe, units=3, batch_size=4, epochs=2, max_steps=max_steps, time_steps=7
+        recipe,
+        units=3,
+        batch_size=4,
+        epochs=2,
+        max_steps=max_steps,
+        time_steps=7,
+        test_every=test_every,
     )
     train(new_run(tmp_path / "uninterrupted", recipe))
     original = Trainer.train_steps
@@ -143,6 +153,18 @@ def test_every_kind_of_recipe_can_be_resumed(recipe, tmp_path, monkeypatch):
         train(new_run(tmp_path / "run", recipe))
     train(open_run(tmp_path / "run"))
     assert_same_run(tmp_path / "run", tmp_path / "uninterrupted")
+
+
+def test_the_last_reading_of_the_test_images_is_the_result_if_the_last_weights_are_kept(tmp_path):
+    # Here the hooks are called after every second step.
+    train(new_run(tmp_path / "run", dataclasses.replace(RECIPE, test_every=4, keep_weights="last")))
+    run = open_run(tmp_path / "run")
+    readings = run.read_readings()
+    result = json.loads((run.folder / "test_result.json").read_text())
+    assert list(readings) == [4, 8, 12] and readings[12] == result["accuracy"]
+    kept, last = run.best_model(), Session(run, DATASET, quiet=True).model  # the latest checkpoint
+    for one, other in zip(kept.variables, last.variables, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 @pytest.mark.parametrize("bytes_left", [0, 100, 6_000])

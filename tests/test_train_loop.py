@@ -203,6 +203,13 @@ def test_a_logged_step_is_the_last_one_before_a_hook():
     assert steps == {1, 6, 11, 16} | {3, 9, 12, 15, 18} | {6}
 
 
+def test_a_step_whose_weights_are_read_is_the_last_one_before_a_hook():
+    trainer, dataset = new_training(test_every=4, epochs=6)  # 18 steps
+    hooks = Recorder(trainer)
+    train(trainer, dataset, hooks, [])
+    assert {step for _, step in hooks.steps} == {4, 8, 12, 16} | {3, 6, 9, 15, 18}
+
+
 def test_large_networks_return_to_the_hooks_more_often():
     trainer, _ = new_training()
     assert steps_between_hooks(trainer) == 20

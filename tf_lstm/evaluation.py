@@ -46,11 +46,10 @@ def evaluate(model: RowClassifier, images: np.ndarray, labels: np.ndarray) -> Ev
     if not len(labels):
         return Evaluation(math.nan, math.nan, (math.nan,) * NUM_CLASSES, 0)
     logits = in_batches(model.image_logits, images)  # (n, classes)
-    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
     correct = logits.argmax(axis=1) == labels
     by_class = [correct[labels == label] for label in range(NUM_CLASSES)]
     return Evaluation(
-        loss=float(np.mean(losses)),
+        loss=float(np.mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))),
         accuracy=float(np.mean(correct)),
         accuracy_per_class=tuple(float(c.mean()) if len(c) else math.nan for c in by_class),
         count=len(labels),

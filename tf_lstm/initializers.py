@@ -11,6 +11,8 @@ def new_projection(
     """The weights (inputs, outputs) and the biases (outputs,) of a projection."""
     if initializer == "normal":
         weights, bias = tf.keras.initializers.RandomNormal(stddev=1.0, seed=seed), 0.1
+    elif initializer == "truncated_normal":
+        weights, bias = tf.keras.initializers.TruncatedNormal(stddev=0.1, seed=seed), 0.1
     else:  # Glorot & Bengio 2010
         weights, bias = tf.keras.initializers.GlorotUniform(seed), 0.0
     biases = tf.fill((outputs,), tf.cast(bias, dtype))
@@ -22,7 +24,7 @@ def new_cell(
 ) -> tf.keras.layers.LSTMCell:
     """A built `LSTMCell` for inputs (batch, `features`); takes two of `seeds`."""
     initializers = tf.keras.initializers
-    if initializer == "normal":
+    if initializer != "glorot":
         # BasicLSTMCell kept both kernels in one matrix (features + units, 4 * units) and used
         # Glorot's limits for that shape.
         limit = (6 / (features + units + 4 * units)) ** 0.5

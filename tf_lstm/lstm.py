@@ -79,8 +79,7 @@ class LSTMLayer(tf.Module):
         """
         state = self.zero_state(tf.shape(inputs)[0]) if state is None else state
         outputs = []
-        # tf.unstack, not inputs[:, t]: the gradient of each slice is a zero-padded tensor as large
-        # as `inputs`, which takes up to half of the training time.
+        # Not inputs[:, t]: the gradients of slices take up to half of the training time.
         for time_step in tf.unstack(inputs, axis=1):  # each (batch, features)
             output, state = self.traced_step(time_step, state)
             outputs.append(output)

@@ -75,18 +75,25 @@ BASIC = replace(
     global_clipnorm=None,
     log_every=50,
 )
-# Its sequel with two cells, each wrapped in dropout. 98.5 %, 41 minutes.
+# Its sequel with two cells, each wrapped in dropout. 41 minutes. The published loss was the mean
+# over batch and classes, a tenth of ours: with Adam, that and epsilon 1e-8 are ours and 1e-7. The
+# last published reading of the test images is compared with the last weights.
 DEEP = replace(
     BASIC,
     name="deep",
     description="the tutorial's sequel: two layers of 256 units with dropout, 5,000 steps",
     published=98.91,
+    initializer="truncated_normal",
+    input_projection=False,
     layers=2,
     units=256,
     dropout=0.5,
     epochs=10,
     max_steps=5000,
+    epsilon=1e-7,
     log_every=None,
+    test_every=500,
+    keep_weights="last",
 )
 
 # Keras tutorials: raw rows, all 60,000 training images, Keras' own defaults.

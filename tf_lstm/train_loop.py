@@ -94,4 +94,6 @@ def steps_between_hooks(trainer: Trainer) -> int:
     steps = min(20, max(1, int(2e10 / work)))
     if recipe.log_every:  # return after the steps with the indices 0, log_every, ...
         steps = min(steps, 1 + -trainer.step % recipe.log_every)
+    if recipe.test_every:
+        steps = min(steps, recipe.test_every - trainer.step % recipe.test_every)
     return steps

@@ -109,9 +109,13 @@ def chosen_recipe(parser: argparse.ArgumentParser, flags: argparse.Namespace) ->
     """The recipe that the flags name, with their changes."""
     shorthands = [getattr(flags, name) for name in SHORTHANDS if getattr(flags, name) is not None]
     changes = dict([*shorthands, *flags.set])
+    recipe = RECIPES[flags.recipe or "default"]
+    if changes:
+        changed = ", ".join(f"{name}={value}" for name, value in changes.items())
+        recipe = dataclasses.replace(recipe, description=f"{recipe.description}; with {changed}")
     if "epochs" in changes:
         changes.setdefault("max_steps", None)
     try:
-        return dataclasses.replace(RECIPES[flags.recipe or "default"], **changes)
+        return dataclasses.replace(recipe, **changes)
     except ValueError as error:
         parser.error(f"these settings do not fit together: {error}")

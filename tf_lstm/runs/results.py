@@ -22,7 +22,7 @@ from tf_lstm.terminal.tables import markdown_table
 
 @dataclass(frozen=True)
 class Result:
-    """One finished run. Accuracies and loss are those of the weights best in validation."""
+    """One finished run. Accuracies and loss are those of the weights that the recipe keeps."""
 
     recipe: str
     seed: int
@@ -32,6 +32,7 @@ class Result:
     test_loss: float  # nats
     seconds: float  # wall time of all epochs
     settings: str  # every setting of the recipe, as JSON
+    test_readings: str = ""  # accuracies during training, if the recipe has `test_every`
 
 
 def settings_text(recipe: Recipe) -> str:
@@ -64,7 +65,10 @@ def read_results(path: str | Path) -> list[Result]:
         with open(path, encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
         types = get_type_hints(Result)
-        results = [Result(**{name: types[name](row[name]) for name in types}) for row in rows]
+        results = [
+            Result(**{name: types[name](row[name]) for name in types if name in row})
+            for row in rows
+        ]
         for result in results:
             json.loads(result.settings)
         return results

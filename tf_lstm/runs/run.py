@@ -4,13 +4,13 @@ settings.json           all settings, the data and its checksum, package version
 history.csv             one line for each epoch
 learning_curves.png     history.csv as a figure
 test_result.json        loss and accuracy on the test images
+test_readings.csv       accuracy on the test images during training, if the recipe asks for it
 checkpoints/latest/     the newest weights and optimizer state
-checkpoints/best/       the weights with the best validation accuracy
+checkpoints/best/       the weights with the best validation accuracy, or the last ones
 """
 
 import contextlib
 import csv
-import importlib
 import importlib.util
 import json
 import sys
@@ -34,7 +34,8 @@ from tf_lstm.train_loop import EpochMetrics
 # Windows has no fcntl, and there nothing prevents two processes from writing one run.
 fcntl: Any = importlib.import_module("fcntl") if importlib.util.find_spec("fcntl") else None
 
-FILES = ("settings.json", "history.csv", "learning_curves.png", "test_result.json")
+READINGS = "test_readings.csv"
+FILES = ("settings.json", "history.csv", "learning_curves.png", "test_result.json", READINGS)
 # What TensorFlow raises for a damaged checkpoint, or for another model's.
 DAMAGES = (tf.errors.OpError, AssertionError, ValueError, IndexError, RuntimeError)
 
@@ -73,10 +74,8 @@ class Run:
     def checkpoints(self, which: str, **objects: tf.Module) -> tf.train.CheckpointManager:
         """The manager of `which` checkpoints, "best" or "latest", of these objects."""
         folder = self.folder / "checkpoints" / which
-        checkpoint = tf.train.Checkpoint(**objects)
-        return tf.train.CheckpointManager(
-            checkpoint, folder, max_to_keep=2 if which == "latest" else 1
-        )
+        keep = 2 if which == "latest" else 1
+        return tf.train.CheckpointManager(tf.train.Checkpoint(**objects), folder, max_to_keep=keep)
 
     def restore(self, manager: tf.train.CheckpointManager) -> bool:
         """Restore a manager's objects from its newest intact checkpoint.
@@ -107,7 +106,7 @@ class Run:
         return False
 
     def best_model(self) -> RowClassifier:
-        """The model with the best validation accuracy.
+        """The model with the weights that the recipe keeps.
 
         Raises:
             UserError: the run has no such checkpoint yet, or it does not fit the settings.
@@ -188,7 +187,18 @@ class Run:
                 for row in csv.DictReader(file)
             ]
 
+    def write_readings(self, readings: dict[int, float]) -> None:
+        """Write the test accuracies by step, 0 to 1, of a recipe with `test_every`."""
+        lines = ["step,test_accuracy", *(f"{step},{share}" for step, share in readings.items())]
+        write_text_atomically(self.folder / READINGS, "\n".join(lines) + "\n")
+
+    def read_readings(self) -> dict[int, float]:
+        """The test accuracies that `write_readings` wrote; none without `test_every`."""
+        path = self.folder / READINGS
+        _, *lines = path.read_text(encoding="utf-8").split() if path.exists() else [""]
+        return {int(step): float(share) for step, share in (line.split(",") for line in lines)}
+
     def write_result(self, test: Evaluation) -> None:
         """Write test_result.json, the evaluation of the test images."""
-        text = json.dumps(asdict(test), indent=2) + "\n"
-        write_text_atomically(self.folder / "test_result.json", text)
+        path = self.folder / "test_result.json"
+        write_text_atomically(path, json.dumps(asdict(test), indent=2) + "\n")

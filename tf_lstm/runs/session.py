@@ -69,10 +69,12 @@ class Session(Hooks):
         self.latest = run.checkpoints("latest", trainer=self.trainer)
         self.best = run.checkpoints("best", model=self.model)
         self.history: list[EpochMetrics] = []
+        self.readings: dict[int, float] = {}
         if run.restore(self.latest):
             # The history may be an epoch ahead of the checkpoint: that epoch is repeated.
             step = self.trainer.step
             self.history = [metrics for metrics in run.read_history() if metrics.step <= step]
+            self.readings = {at: share for at, share in run.read_readings().items() if at <= step}
             if step > (len(self.history) + 1) * self.steps_per_epoch:
                 raise UserError(
                     f"{run.folder / 'history.csv'} lacks epochs that its checkpoint has: restore "
@@ -121,11 +123,17 @@ class Session(Hooks):
     def after_steps(self, epoch: int, batch: np.ndarray) -> None:
         """Show the progress, save from time to time, and stop after a signal."""
         trainer, step = self.trainer, self.trainer.step
-        log_every = self.run.recipe.log_every
+        log_every, test_every = self.run.recipe.log_every, self.run.recipe.test_every
         if log_every and (step - 1) % log_every == 0:
             train = self.dataset.train
             accuracy = evaluate(self.model, train.images[batch], train.labels[batch]).accuracy
             self.say(f"step {step - 1:4}   accuracy on this batch {100 * accuracy:6.2f} %")
+        if test_every and step % test_every == 0:
+            test = self.dataset.test
+            self.readings[step] = accuracy = evaluate(self.model, test.images, test.labels).accuracy
+            with self.run.writing():  # before the checkpoint of this step
+                self.run.write_readings(self.readings)
+            self.say(f"step {step:4}   test accuracy {100 * accuracy:6.2f} %")
         loss, accuracy = trainer.epoch_metrics()
         share = (step - (epoch - 1) * self.steps_per_epoch) / self.steps_per_epoch
         seconds = time.monotonic() - self.epoch_started
@@ -139,10 +147,11 @@ class Session(Hooks):
         self.stop_after_signal()
 
     def after_epoch(self, metrics: EpochMetrics) -> None:
-        """Save the weights if they are the best so far, then the history and the checkpoint."""
+        """Save the weights if they are to be kept, then the history and the checkpoint."""
         accuracies = [previous.validation_accuracy for previous in self.history[:-1]]
         # Without validation images the accuracy is nan, and the newest weights are the best.
-        if not metrics.validation_accuracy <= max(accuracies, default=-math.inf):
+        best = not metrics.validation_accuracy <= max(accuracies, default=-math.inf)
+        if best or self.run.recipe.keep_weights == "last":
             with self.run.writing():
                 self.best.save()
         with self.run.writing():
@@ -168,7 +177,7 @@ class Session(Hooks):
         self.saved_at = time.monotonic()
 
     def test(self) -> Evaluation:
-        """Evaluate the test images with the best weights, and save the result."""
+        """Evaluate the test images with the weights that were kept, and save the result."""
         images, labels = self.dataset.test.images, self.dataset.test.labels
         test = evaluate(self.run.best_model(), images, labels)
         with self.run.writing():
