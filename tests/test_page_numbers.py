@@ -7,7 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tf_lstm.plots.reference import reference_accuracies
+
 FIGURES = Path(__file__).resolve().parents[1] / "figures"
+REFERENCE = FIGURES / "reference_by_row.csv"
 PAGE = " ".join((FIGURES / "README.md").read_text(encoding="utf-8").split())
 
 
@@ -51,8 +54,8 @@ def numbers_of_the_summaries():
     yield f"95 % reads {float(stop['mean_rows']):.1f} rows on average"
     yield f"is correct for {100 * float(stop['accuracy']):.1f} % of the images"
     reference = {
-        line["rows"]: f"{100 * float(line['test_accuracy']):.1f} %"
-        for line in read_csv("reference_by_row.csv")
+        str(rows): f"{100 * np.mean(accuracies):.1f} %"
+        for rows, accuracies in reference_accuracies(REFERENCE, "MNIST").items()
     }
     early = {row: accuracy_after("row_summary_early", "early", row) for row in ("7", "28")}
     yield f"`early` is correct for {early['7']} of the images"

@@ -129,7 +129,8 @@ def test_commands_run_as_written(tmp_path):
     np.savez(data, x_train=x_train, y_train=y_train, x_test=x_test, y_test=y_test)
     Image.fromarray(255 - x_test[0]).resize((280, 280)).save(tmp_path / "my_digit.png")
     (tmp_path / "figures" / "reference_by_row.csv").write_text(
-        "data,rows,epochs,test_accuracy\nmnist.npz (not MNIST),14,4,0.5\n"
+        "data,rows,width,parameters,seed,epochs,best_epoch,validation_accuracy,test_accuracy\n"
+        "mnist.npz (not MNIST),14,8,100,0,12,9,0.5,0.5\n"
     )
     environment = os.environ | {"HOME": str(tmp_path), "MNIST_DIR": str(data)}
 

@@ -176,11 +176,14 @@ def test_summary_of_all_test_images_and_two_runs(trained, call_script, tmp_path)
 
 def test_reference_networks_are_trained_and_plotted(trained, data_folder, call_script, tmp_path):
     table, output = tmp_path / "reference.csv", tmp_path / "summary.svg"
-    flags = ("--data", data_folder, "--epochs", 1, "--output", table)
-    result = call_script("benchmarks/reference_networks.py", *flags)
-    assert (result.returncode, result.stderr) == (0, "")
-    printed = re.findall(r"^ ?(\d+) rows .* test accuracy (\d+\.\d+) %$", result.stdout, re.M)
-    assert [rows for rows, _ in printed] == ["7", "10", "14", "18", "21", "28"]
+    flags = ("--data", data_folder, "--epochs", 2, "--output", table)
+    flags += ("--rows", 7, 28, "--widths", 2, "--seeds")
+    for seeds, trained_now in ((1, ["7", "28"]), (2, ["7", "28"]), (2, [])):
+        result = call_script("benchmarks/reference_networks.py", *flags, seeds)
+        assert (result.returncode, result.stderr) == (0, "")
+        assert (
+            re.findall(r"^ ?(\d+) rows .* accuracy \d+\.\d+ %$", result.stdout, re.M) == trained_now
+        )
     result = call_script(
         *("plot_row_predictions.py", "--run", trained[1]),
         *("--summary", "--reference", table, "--output", output),

@@ -3,10 +3,12 @@ import csv
 import numpy as np
 import pytest
 
+from tf_lstm.plots.reference import Reference, read_references, reference_accuracies
 from tf_lstm.plots.statistics import row_statistics
 from tf_lstm.plots.summary import row_summary_figure
-from tf_lstm.plots.summary_tables import read_reference, save_tables
+from tf_lstm.plots.summary_tables import save_tables
 from tf_lstm.terminal.errors import UserError
+from tf_lstm.terminal.files import write_table
 
 
 def statistics(seed, images=60):
@@ -43,18 +45,30 @@ def test_accuracies_of_all_runs_are_plotted(figure):
 
 
 def test_a_reference_is_plotted_with_its_values():
-    figure = row_summary_figure(STATISTICS, "60 images", ["every", "last"], [(7, 0.654), (28, 0.9)])
-    *_, first, second = figure.axes[0].lines
-    assert (first.get_xydata().tolist(), second.get_xydata().tolist()) == ([[7, 65.4]], [[28, 90]])
+    reference = {7: [0.654], 28: [0.89, 0.9, 0.91]}
+    figure = row_summary_figure(STATISTICS, "60 images", ["every", "last"], reference)
+    markers = [bars.lines[0].get_xydata() for bars in figure.axes[0].containers]
+    np.testing.assert_allclose(markers, [[[7, 65.4]], [[28, 90]]])
+    ends = [bars.lines[2][0].get_segments()[0][:, 1] for bars in figure.axes[0].containers]
+    np.testing.assert_allclose(ends, [[65.4, 65.4], [89, 91]])  # ± standard deviation
     assert {"65.4", "90.0"} <= {text.get_text() for text in figure.axes[0].texts}
 
 
-def test_a_reference_is_read_for_one_kind_of_data(tmp_path):
+def test_the_reference_is_the_width_that_is_best_in_validation_with_the_first_seed(tmp_path):
+    lines = [
+        Reference("MNIST", 7, 8, 100, 0, 12, 3, 0.62, 0.61),
+        Reference("MNIST", 7, 16, 400, 0, 12, 9, 0.66, 0.65),
+        Reference("MNIST", 7, 16, 400, 1, 12, 9, 0.60, 0.64),
+        Reference("MNIST", 7, 32, 900, 0, 12, 5, 0.65, 0.67),
+        Reference("other", 7, 8, 100, 0, 12, 1, 0.90, 0.90),
+        Reference("MNIST", 28, 8, 300, 0, 12, 1, float("nan"), 0.99),
+    ]
     path = tmp_path / "reference.csv"
-    path.write_text("data,rows,epochs,test_accuracy\nMNIST,7,4,0.65\nother,7,4,0.6\n")
-    assert read_reference(path, "MNIST") == [(7, 0.65)]
+    write_table(path, Reference._fields, lines)
+    assert repr(read_references(path)) == repr(lines)  # nan is not equal to nan
+    assert reference_accuracies(path, "MNIST") == {7: [0.65, 0.64], 28: [0.99]}
     with pytest.raises(UserError, match="no results on third.*reference_networks.py"):
-        read_reference(path, "third")
+        reference_accuracies(path, "third")
 
 
 @pytest.mark.parametrize("text", [None, "rows\n7\n", "data,rows,test_accuracy\nMNIST,seven,0.6\n"])
@@ -63,7 +77,7 @@ def test_a_file_that_is_not_a_reference_is_named(text, tmp_path):
     if text is not None:
         path.write_text(text)
     with pytest.raises(UserError, match=r"reference\.csv is not a table .*reference_networks\.py"):
-        read_reference(path, "MNIST")
+        read_references(path)
 
 
 def test_a_single_kind_of_loss_is_not_explained():

@@ -1,7 +1,10 @@
-"""Train a convolutional network on the first rows of each image, for several numbers of rows.
+"""Train convolutional networks on the first rows of each image, for several numbers of rows.
 
-The network sees only these rows, all at once, as a picture. Its accuracy is a reference for an LSTM
-that has read the same rows.
+A network sees only these rows, all at once, as a picture. Its accuracy is a reference for an LSTM
+that has read the same rows. The networks are trained on images augmented as those of the recipe
+`early`, half of them left as they are, and keep the weights of the epoch that is best on the
+validation images. For each number of rows, all widths are trained with the first seed, and the one
+that is best on the validation images with the others. Finished trainings are not repeated.
 """
 
 import argparse
@@ -11,66 +14,140 @@ from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from tf_lstm.recipes import EARLY
+from tf_lstm.terminal.errors import UserError
 from tf_lstm.terminal.exit import run_script
 from tf_lstm.terminal.files import write_table
 from tf_lstm.terminal.flags import FlagParser, number
 from tf_lstm.terminal.startup import import_tensorflow
 
-if TYPE_CHECKING:  # importing it at run time would make `--help` slow
+if TYPE_CHECKING:  # importing these at run time would make `--help` slow
     import tensorflow as tf
 
+    from tf_lstm.data.dataset import Dataset
+    from tf_lstm.plots.reference import Reference
+
 VISIBLE_ROWS = (7, 10, 14, 18, 21, 28)
+WIDTHS = (8, 16, 32)  # channels of the first convolution
+BATCH_SIZE, LEARNING_RATE = 128, 2e-3
 
 
 def parse_flags() -> argparse.Namespace:
     """Parse the command line."""
     parser = FlagParser(__doc__)
+    flag = parser.flag
+    flag("--rows", "numbers of visible rows", VISIBLE_ROWS, nargs="+", type=number(int, 1, 28),
+         shown="6 of them")  # fmt: skip
+    flag("--widths", "channels of the first convolution", WIDTHS, nargs="+",
+         type=number(int, 1, 1024))  # fmt: skip
+    flag("--seeds", "trainings of the best width", 3, type=number(int, 1, 100))
+    flag("--epochs", "passes over the training images", 12, type=number(int, 1, 1000))
     parser.add_data()
-    parser.flag("--epochs", "passes over the training images", 4, type=number(int, 1, 1000))
     parser.add_output("figures/reference_by_row.csv", ".csv", help="file for the accuracies")
     return parser.parse_args()
 
 
-def new_network() -> "tf.keras.Model":
-    """Two convolutions and two dense layers, all from Keras."""
+def new_network(width: int) -> "tf.keras.Model":
+    """Three convolutions that halve the picture, and a dense layer, all from Keras."""
     import tensorflow as tf
 
     layers = tf.keras.layers
-    network = tf.keras.Sequential(
-        [
-            layers.Conv2D(32, 3, padding="same", activation="relu"),
-            layers.MaxPool2D(),
-            layers.Conv2D(64, 3, padding="same", activation="relu"),
-            layers.MaxPool2D(padding="same"),
-            layers.Flatten(),
-            layers.Dropout(0.25),
-            layers.Dense(128, activation="relu"),
-            layers.Dropout(0.25),
-            layers.Dense(10),
-        ]
+    network = [layers.Rescaling(1 / 255)]
+    for channels, size in ((width, 5), (2 * width, 3), (4 * width, 3)):
+        convolution = layers.Conv2D(channels, size, strides=2, padding="same", use_bias=False)
+        network += [convolution, layers.BatchNormalization(), layers.ReLU()]
+    return tf.keras.Sequential([*network, layers.Flatten(), layers.Dense(10)])
+
+
+def training_batches(dataset: "Dataset", rows: int, seed: int) -> "tf.data.Dataset":
+    """Endless batches of augmented images (batch, rows, 28, 1) and labels."""
+    import tensorflow as tf
+
+    from tf_lstm.data.augmentation import LIMITS, augment
+
+    def prepare(step: "tf.Tensor", batch: tuple["tf.Tensor", "tf.Tensor"]) -> tuple:
+        images, labels = batch
+        augmented = augment(images, LIMITS[EARLY.augment], (seed, step))
+        unchanged = tf.range(BATCH_SIZE)[:, None, None] % 2 == 0  # the images are shuffled
+        images = tf.where(unchanged, tf.cast(images, tf.float32), augmented)
+        return images[:, :rows, :, None], labels
+
+    train = dataset.train
+    batches = tf.data.Dataset.from_tensor_slices((train.images, train.labels)).shuffle(
+        len(train.labels), seed
     )
+    batches = batches.repeat().batch(BATCH_SIZE, drop_remainder=True).enumerate()
+    return batches.map(prepare, tf.data.AUTOTUNE).prefetch(2)
+
+
+def train_network(dataset: "Dataset", rows: int, width: int, seed: int, epochs: int) -> "Reference":
+    """Train a network on the first `rows` rows, and test the weights best in validation."""
+    import tensorflow as tf
+
+    from tf_lstm.plots.reference import Reference
+
+    tf.keras.utils.set_random_seed(seed)
+    network = new_network(width)
+    steps_per_epoch = max(1, len(dataset.train.labels) // BATCH_SIZE)
+    schedule = tf.keras.optimizers.schedules.CosineDecay(LEARNING_RATE, epochs * steps_per_epoch)
     loss = tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    network.compile("adam", loss, metrics=["accuracy"])
-    return network
+    network.compile(tf.keras.optimizers.Adam(schedule), loss, metrics=["accuracy"])
+    validation, test = (
+        (split.images[:, :rows, :, None], split.labels)
+        for split in (dataset.validation, dataset.test)
+    )
+    best = tf.keras.callbacks.EarlyStopping(  # never stops, but restores the best weights
+        "val_accuracy", patience=epochs, mode="max", restore_best_weights=True
+    )
+    network.fit(
+        training_batches(dataset, rows, seed),
+        epochs=epochs,
+        steps_per_epoch=steps_per_epoch,
+        validation_data=validation,
+        validation_batch_size=500,
+        callbacks=[best],
+        shuffle=False,  # the batches are shuffled already
+        verbose=0,
+    )
+    _, accuracy = network.evaluate(*test, batch_size=500, verbose=0)
+    size, epoch = network.count_params(), best.best_epoch + 1
+    scores = round(float(best.best), 4), round(accuracy, 4)
+    return Reference(dataset.name, rows, width, size, seed, epochs, epoch, *scores)
 
 
 def main() -> None:
     flags = parse_flags()
-    tf = import_tensorflow()
+    import_tensorflow()
     from tf_lstm.data.dataset import load_dataset
+    from tf_lstm.plots.reference import Reference, best_width, read_references
 
     dataset = load_dataset(flags.data)
-    train, test = dataset.train, dataset.test
-    lines = []
-    for rows in VISIBLE_ROWS:
-        tf.keras.utils.set_random_seed(0)
-        network = new_network()
-        visible = [split.images[:, :rows, :, None] / 255 for split in (train, test)]
-        network.fit(visible[0], train.labels, batch_size=64, epochs=flags.epochs, verbose=0)
-        _, accuracy = network.evaluate(visible[1], test.labels, verbose=0)
-        print(f"{rows:2} rows   {dataset.name} test accuracy {100 * accuracy:.2f} %", flush=True)
-        lines.append((dataset.name, rows, flags.epochs, f"{accuracy:.4f}"))
-    write_table(flags.output, ("data", "rows", "epochs", "test_accuracy"), lines)
+    finished = read_references(flags.output) if Path(flags.output).exists() else []
+    if {(line.data, line.epochs) for line in finished} - {(dataset.name, flags.epochs)}:
+        raise UserError(
+            f"{flags.output} holds accuracies on other data or after other --epochs: name another "
+            "--output."
+        )
+
+    def train_missing(rows: int, width: int, seed: int) -> None:
+        if (rows, width, seed) in [(line.rows, line.width, line.seed) for line in finished]:
+            return
+        line = train_network(dataset, rows, width, seed, flags.epochs)
+        finished.append(line)
+        write_table(flags.output, Reference._fields, finished)
+        print(
+            f"{rows:2} rows   width {width:2}   {line.parameters:7,} parameters   seed {seed}   "
+            f"validation accuracy {100 * line.validation_accuracy:.2f} %   "
+            f"{dataset.name} test accuracy {100 * line.test_accuracy:.2f} %",
+            flush=True,
+        )
+
+    for rows in flags.rows:
+        for width in flags.widths:
+            train_missing(rows, width, 0)
+        best = best_width([line for line in finished if line.rows == rows])
+        for seed in range(1, flags.seeds):
+            train_missing(rows, best, seed)
 
 
 if __name__ == "__main__":

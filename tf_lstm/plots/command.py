@@ -11,11 +11,12 @@ from tf_lstm.evaluation import row_predictions
 from tf_lstm.plots.animation import save_animation
 from tf_lstm.plots.depth import row_depth_figure
 from tf_lstm.plots.network import network_figure
+from tf_lstm.plots.reference import reference_accuracies
 from tf_lstm.plots.row_predictions import Prediction, row_predictions_figure
 from tf_lstm.plots.statistics import row_statistics
 from tf_lstm.plots.style import save_figure, show_figure
 from tf_lstm.plots.summary import row_summary_figure
-from tf_lstm.plots.summary_tables import read_reference, save_tables
+from tf_lstm.plots.summary_tables import save_tables
 from tf_lstm.runs.locate import open_run
 from tf_lstm.runs.run import Run
 from tf_lstm.terminal.errors import UserError
@@ -97,7 +98,7 @@ def plot_summary(flags: argparse.Namespace, runs: list[Run]) -> tuple[Figure, st
     split = getattr(dataset, flags.split)
     if not len(split.labels):
         raise UserError(f"There are no {flags.split} images: choose another --split.")
-    reference = read_reference(flags.reference, dataset.name) if flags.reference else ()
+    reference = reference_accuracies(flags.reference, dataset.name) if flags.reference else {}
     statistics_by_run = {
         name: row_statistics(row_predictions(model, split.images), split.labels)
         for name, model in zip(names, models, strict=True)

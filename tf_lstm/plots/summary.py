@@ -22,8 +22,8 @@ from tf_lstm.plots.style import (
 )
 
 Runs = Mapping[str, RowStatistics]
-# The rows visible to each of some networks that were trained on them, and its accuracy, 0 to 1.
-Reference = Sequence[tuple[int, float]]
+# Accuracies, 0 to 1, of other networks, by the number of rows that they were trained on.
+Reference = Mapping[int, Sequence[float]]
 
 CONFUSED = 0.05  # share of a class' images predicted as another class
 STYLES = ((BLUE, "o"), (ORANGE, "s"), (GREEN, "D"), ("black", "^"))  # colours, markers
@@ -37,7 +37,7 @@ def row_summary_figure(
     statistics_by_run: Runs,  # the first chart compares them all
     title: str,
     loss_rows: Sequence[str],  # of each run's recipe
-    reference: Reference = (),
+    reference: Reference | None = None,
     class_names: Sequence[str] = DIGITS,
 ) -> Figure:
     """Plot accuracy, commit rows, early stopping, confusion and calibration of the first run."""
@@ -46,7 +46,7 @@ def row_summary_figure(
     figure.suptitle(title, **FIGURE_TITLE)
     figure.get_layout_engine().set(h_pad=0.1, w_pad=0.08)
     bands = figure.subfigures(4, 1, height_ratios=(2.9, 3.1, 3.2, 3.9))
-    _plot_accuracy(bands[0].subplots(), statistics_by_run, loss_rows, reference)
+    _plot_accuracy(bands[0].subplots(), statistics_by_run, loss_rows, reference or {})
     _plot_accuracy_per_class(bands[1], statistics, class_names)
     left, right = bands[2].subplots(1, 2)
     _plot_commit_rows(left, statistics, class_names)
@@ -65,10 +65,12 @@ def _plot_accuracy(
     for (name, run), rows, style in zip(statistics_by_run.items(), loss_rows, cycle(STYLES)):
         _plot_band(axes, run, None, *style, f"{name}, loss after {LOSS_ROWS.get(rows, rows)}")
     label: str | None = "convolutional, trained separately for each row count"
-    for visible, accuracy in reference:
-        axes.plot(visible, 100 * accuracy, "k+", markersize=9, markeredgewidth=1.5, label=label)
+    for visible, accuracies in reference.items():
+        percents = 100 * np.array(accuracies)
+        mean, deviation = percents.mean(), percents.std(ddof=min(1, len(percents) - 1))
+        axes.errorbar(visible, mean, deviation, fmt="k+", markersize=9, capsize=4, label=label)
         offset = {"xytext": (0, 6), "textcoords": "offset points", "ha": "center", "fontsize": 8.5}
-        axes.annotate(f"{100 * accuracy:.1f}", (visible, 100 * accuracy), **offset)
+        axes.annotate(f"{mean:.1f}", (visible, mean), **offset)
         label = None  # one legend entry for all
     axes.set(xlabel="rows read", ylabel="accuracy (%)", xticks=range(1, 29), xlim=(0.5, 28.5))
     axes.set_ylim(0, 114 if len(reference) else 102)

@@ -1,13 +1,11 @@
-"""The numbers of the summary figure as CSV files, and the reference accuracies plotted in it."""
+"""The numbers of the summary figure as CSV files."""
 
-import csv
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 
 from tf_lstm.plots.statistics import BINS, THRESHOLDS, RowStatistics, wilson_interval
-from tf_lstm.terminal.errors import UserError
 from tf_lstm.terminal.files import write_table
 
 
@@ -20,39 +18,6 @@ def save_tables(statistics_by_run: Mapping[str, RowStatistics], folder: Path) ->
             for row in rows_of(statistics)
         )
         write_table(folder / f"{name}.csv", ("run", *header.split()), rows)
-
-
-def read_reference(path: str | Path, data: str) -> list[tuple[int, float]]:
-    """Read the accuracies of the reference networks on `data`.
-
-    Args:
-        path: a CSV file written by scripts/benchmarks/reference_networks.py.
-        data: the name of the data.
-
-    Returns:
-        Pairs of the number of visible rows and the test accuracy, 0 to 1.
-
-    Raises:
-        UserError: the file is not such a table, or has no line for `data`.
-    """
-    try:
-        with open(path, encoding="utf-8", newline="") as file:
-            lines = list(csv.DictReader(file))
-        pairs = [
-            (int(line["rows"]), float(line["test_accuracy"]))
-            for line in lines
-            if line["data"] == data
-        ]
-    except (OSError, ValueError, KeyError) as error:
-        raise UserError(
-            f"{path} is not a table written by scripts/benchmarks/reference_networks.py: "
-            "choose another file."
-        ) from error
-    if not pairs:
-        raise UserError(
-            f"{path} has no results on {data}: run scripts/benchmarks/reference_networks.py."
-        )
-    return pairs
 
 
 def _accuracy_table(statistics: RowStatistics) -> Iterator[tuple]:
