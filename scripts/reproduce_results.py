@@ -132,7 +132,8 @@ def main() -> None:
     from tf_lstm.data.dataset import load_dataset
     from tf_lstm.plots.results import results_figure
     from tf_lstm.plots.style import save_figure
-    from tf_lstm.runs.results import current_results, read_results, results_table, write_results
+    from tf_lstm.runs.results import current_results, read_results, write_results
+    from tf_lstm.runs.tables import all_tables
 
     results = read_results(flags.output)
     dataset = load_dataset(flags.data)
@@ -155,7 +156,7 @@ def main() -> None:
         results.append(result_of(train_in_a_process(recipe, seed, dataset)))
         write_results(results, flags.output)
         print(f"{recipe.name}, seed {seed}: finished in {time.monotonic() - started:.0f} s")
-    table = results_table(results)
+    table = all_tables(results, read_results(flags.output.with_name("controls.csv")))
     write_markdown(flags.output.with_suffix(".md"), table)
     save_figure(results_figure(results), flags.output.with_suffix(".png"))
     print(f"\n{table}")

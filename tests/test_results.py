@@ -10,21 +10,27 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from saved_runs import write_digits
 
 from tf_lstm.plots.results import results_figure
-from tf_lstm.recipes import BASIC, DEFAULT, KERAS_30, RECIPES, STACKED_32
+from tf_lstm.recipes import BASIC, DEEP, DEEP_READINGS, DEFAULT, KERAS_30, RECIPES, STACKED_32
 from tf_lstm.runs import results as results_module
 from tf_lstm.runs.results import (
     LABELS,
     Result,
-    compare_in_pairs,
-    compare_with_published,
     current_results,
     read_results,
-    results_table,
     settings_text,
     write_results,
+)
+from tf_lstm.runs.tables import (
+    KERAS,
+    OLD_KERAS,
+    all_tables,
+    compare_in_pairs,
+    compare_with_published,
+    results_table,
 )
 from tf_lstm.settings import Recipe
 from tf_lstm.terminal.errors import UserError
@@ -154,6 +160,41 @@ def test_the_table_has_a_line_for_each_recipe_in_their_order():
     assert stacked.startswith("| stacked-32 | 98.56 | 98.20 ± 0.20 | -0.36 ± 0.23 |  | 0, 1")
     assert "MNIST test accuracy" in table
     assert "`python scripts/train_mnist.py --recipe stacked-32 --engine folded`" in stacked
+
+
+def test_controls_with_keras_are_shown_beside_the_published_accuracy_and_ours():
+    ours = results(KERAS_30, 0.98, 0.97) + results(BASIC, 0.9)  # deviation 0.5·√2, error 0.5
+    controls = [
+        dataclasses.replace(result, system=system)
+        for system, accuracies in ((KERAS, (0.96, 0.96)), (OLD_KERAS, (0.95,)))
+        for result in results(KERAS_30, *accuracies)
+    ]
+    *_, line = all_tables(ours, controls).splitlines()
+    accuracies = "98.02 | 96.00 ± 0.00 | 95.00, 1 seed | 97.50 ± 0.71"
+    assert line == f"| keras-30 | {accuracies} | **+1.50 ± 0.50** | 0, 1 |"
+    changed = dataclasses.replace(controls[0], settings=settings_text(BASIC))
+    assert all_tables(ours, [changed]) == results_table(ours)
+
+
+def test_the_old_rmsprop_adds_epsilon_to_the_root(monkeypatch):
+    monkeypatch.syspath_prepend(REPOSITORY / "scripts" / "benchmarks")
+    import keras_controls
+
+    optimizer = keras_controls.old_optimizer(dataclasses.replace(STACKED_32, learning_rate=0.5))
+    weight, gradient = tf.Variable([1.0]), 1e-6  # √(0.1 · 1e-12) = 3.16e-7
+    optimizer.apply([tf.constant([gradient])], [weight])
+    root = gradient * 0.1**0.5
+    np.testing.assert_allclose(weight, [1 - 0.5 * gradient / (root + 1e-7)], rtol=1e-5)
+
+
+def test_readings_during_training_are_shown_beside_the_published_ones():
+    readings = " ".join(["0.9500"] * 9 + ["0.9800"])
+    (one,) = results(DEEP, 0.98)
+    other = dataclasses.replace(one, seed=1, test_readings=readings.replace("0.95", "0.97"))
+    table = all_tables([dataclasses.replace(one, test_readings=readings), other], [])
+    assert "| 500 | 96.05 | 96.00 ± 1.41 |" in table and "| 5,000 | 98.91 | 98.00 ± 0.00 |" in table
+    assert len(DEEP_READINGS) * DEEP.test_every == DEEP.max_steps
+    assert DEEP.published == DEEP_READINGS[-1]
 
 
 def test_the_figure_has_a_dot_for_each_run_and_a_line_for_each_published_accuracy():

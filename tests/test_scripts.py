@@ -192,6 +192,16 @@ def test_reference_networks_are_trained_and_plotted(trained, data_folder, call_s
     assert "convolutional" in output.read_text()
 
 
+def test_keras_controls_are_trained_once(data_folder, run_script, tmp_path):
+    flags = ("--data", data_folder, "--output", tmp_path / "controls.csv")
+    for lines in (2, 0):
+        result = run_script(
+            "benchmarks/keras_controls.py", *flags, "--recipe", "keras-30", "--seeds", 1
+        )
+        assert (result.returncode, result.stderr) == (0, "")
+        assert len(re.findall(r"^keras-30, seed 0, Keras", result.stdout, re.M)) == lines
+
+
 def test_your_own_picture_needs_no_data(trained, call_script, tmp_path):
     Image.fromarray(255 - render_digits(1, seed=0)[0][0]).save(tmp_path / "mine.png")
     image, output, no_data = tmp_path / "mine.png", tmp_path / "mine.svg", tmp_path / "none"
@@ -253,6 +263,7 @@ def test_quiet_prints_only_the_result(call_script, data_folder, tmp_path):
         ("benchmarks/epoch.py", "--rounds"),
         ("benchmarks/whole_command.py", "--rounds"),
         ("benchmarks/workers.py", "--rounds"),
+        ("benchmarks/keras_controls.py", "--recipe"),
         ("benchmarks/reference_networks.py", "--epochs"),
     ],
 )

@@ -78,11 +78,12 @@ BASIC = replace(
 # Its sequel with two cells, each wrapped in dropout. 41 minutes. The published loss was the mean
 # over batch and classes, a tenth of ours: with Adam, that and epsilon 1e-8 are ours and 1e-7. The
 # last published reading of the test images is compared with the last weights.
+DEEP_READINGS = (96.05, 97.54, 97.80, 97.88, 98.54, 98.46, 98.57, 98.60, 98.84, 98.91)
 DEEP = replace(
     BASIC,
     name="deep",
     description="the tutorial's sequel: two layers of 256 units with dropout, 5,000 steps",
-    published=98.91,
+    published=DEEP_READINGS[-1],
     initializer="truncated_normal",
     input_projection=False,
     layers=2,

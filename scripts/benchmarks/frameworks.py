@@ -1,9 +1,13 @@
 """The network that epoch.py measures, in Keras and PyTorch."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
+
+from tf_lstm.recipes import DEFAULT
+from tf_lstm.settings import Recipe
 
 LEARNING_RATE = 1e-3
 INFERENCE_BATCH = 500
@@ -24,17 +28,28 @@ def as_rows(settings: Settings, images: np.ndarray) -> np.ndarray:
     return images.reshape(len(images), settings["time_steps"], -1).astype(np.float32) / 255
 
 
+def keras_network(recipe: Recipe, recurrent_activation: Any = "sigmoid") -> Any:
+    """A recipe's network of Keras' layers: rows -> logits after the last one."""
+    import tensorflow as tf
+
+    layers = tf.keras.layers
+    network = [layers.Dense(recipe.units)] if recipe.input_projection else []
+    for layer_index in range(recipe.layers):
+        layer = layers.LSTM(
+            recipe.units,
+            recurrent_activation=recurrent_activation,
+            return_sequences=layer_index < recipe.layers - 1,
+        )
+        network.append(layers.Bidirectional(layer) if recipe.bidirectional else layer)
+    return tf.keras.Sequential([*network, layers.Dense(10)])
+
+
 def keras(settings: Settings, images: np.ndarray, labels: np.ndarray) -> Workload:
     """Keras' LSTM layers and `fit`."""
     import tensorflow as tf
 
-    layers = tf.keras.layers
-    batch_size, units = settings["batch_size"], settings["units"]
-    network = [layers.Dense(units)]
-    for layer_index in range(settings["layers"]):
-        return_sequences = layer_index < settings["layers"] - 1
-        network.append(layers.LSTM(units, return_sequences=return_sequences))
-    model = tf.keras.Sequential([*network, layers.Dense(10)])
+    batch_size = settings["batch_size"]
+    model = keras_network(replace(DEFAULT, **settings))
     model.compile(
         tf.keras.optimizers.Adam(LEARNING_RATE),
         tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True),

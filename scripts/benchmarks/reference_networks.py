@@ -41,7 +41,7 @@ def parse_flags() -> argparse.Namespace:
     flag("--widths", "channels of the first convolution", WIDTHS, nargs="+",
          type=number(int, 1, 1024))  # fmt: skip
     flag("--seeds", "trainings of the best width", 3, type=number(int, 1, 100))
-    flag("--epochs", "passes over the training images", 12, type=number(int, 1, 1000))
+    flag("--epochs", "passes over the training images", 10, type=number(int, 1, 1000))
     parser.add_data()
     parser.add_output("figures/reference_by_row.csv", ".csv", help="file for the accuracies")
     return parser.parse_args()

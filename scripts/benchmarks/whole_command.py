@@ -17,6 +17,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from tf_lstm.recipes import KERAS_30
 from tf_lstm.terminal.errors import UserError
 from tf_lstm.terminal.exit import run_script
 from tf_lstm.terminal.files import write_markdown
@@ -38,21 +39,14 @@ def parse_flags() -> argparse.Namespace:
 
 
 def train_keras(data: str | None, seed: int) -> None:
-    """Run the tutorial's program, unchanged but for `verbose`, and print its test accuracy."""
+    """Train the tutorial's network with Keras' `fit`, and print its test accuracy."""
+    from keras_controls import fit_keras
+
     from tf_lstm.data.dataset import load_dataset
 
     dataset = load_dataset(data, validation=False)  # reports wrong --data before TensorFlow starts
-    import tensorflow as tf
-
-    tf.keras.utils.set_random_seed(seed)
-    train, test = dataset.train, dataset.test
-    model = tf.keras.Sequential(
-        [tf.keras.layers.LSTM(30), tf.keras.layers.Dense(10, activation="softmax")]
-    )
-    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
-    model.fit(train.images / 255 - 0.5, train.labels, batch_size=128, epochs=20, verbose=0)
-    _, accuracy = model.evaluate(test.images / 255 - 0.5, test.labels, verbose=0)
-    print(f"accuracy {100 * accuracy:.2f} %")
+    result = fit_keras(KERAS_30, seed, dataset)
+    print(f"accuracy {100 * result.test_accuracy:.2f} %")
 
 
 def measure(command: Sequence[object]) -> tuple[float, float]:

@@ -10,7 +10,8 @@ from matplotlib.ticker import LogLocator
 
 from tf_lstm.plots.style import BLUE, simplify
 from tf_lstm.recipes import RECIPES
-from tf_lstm.runs.results import Result, current_results, mean_and_sd
+from tf_lstm.runs.results import Result, current_results
+from tf_lstm.runs.tables import mean_and_sd
 from tf_lstm.settings import Recipe
 
 OURS, PUBLISHED = BLUE, "#D55E00"  # both from Okabe and Ito's palette

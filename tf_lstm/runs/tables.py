@@ -1,0 +1,151 @@
+"""Results of many runs as Markdown tables, beside the published accuracies."""
+
+import math
+import statistics
+from collections.abc import Iterable, Sequence
+
+from tf_lstm.recipes import DEEP_READINGS, RECIPES
+from tf_lstm.runs.results import Result, current_results
+from tf_lstm.terminal.tables import markdown_table
+
+KERAS, OLD_KERAS = "Keras", "Keras, old settings"  # the systems that are controls
+
+
+def percent(share: float) -> str:
+    """0.9802 -> "98.02"."""
+    return f"{100 * share:.2f}"
+
+
+def mean_and_sd(shares: Sequence[float]) -> str:
+    """Mean ± standard deviation over seeds, in percent; one seed has no deviation."""
+    mean = percent(statistics.mean(shares))
+    return f"{mean} ± {percent(statistics.stdev(shares))}" if len(shares) > 1 else f"{mean}, 1 seed"
+
+
+def compare_with_published(results: Sequence[Result], published: float | None) -> str:
+    """The difference of the mean test accuracy from a published one, in points, ± standard error.
+
+    The published result is assumed to be one run that varies from seed to seed as ours do, so the
+    variance of the difference is `variance * (1 + 1 / n)`.
+    """
+    if published is None:
+        return ""
+    accuracies = [100 * result.test_accuracy for result in results]
+    difference = statistics.mean(accuracies) - published
+    if len(accuracies) == 1:
+        return f"{difference:+.2f}"
+    error = statistics.stdev(accuracies) * math.sqrt(1 + 1 / len(accuracies))
+    return describe_difference(difference, error)
+
+
+def compare_in_pairs(results: Iterable[Result], baseline: Sequence[Result]) -> str:
+    """The mean difference from another recipe's accuracies with the same seeds, in points."""
+    baseline_by_seed = {result.seed: result.test_accuracy for result in baseline}
+    differences = [
+        100 * (result.test_accuracy - baseline_by_seed[result.seed])
+        for result in results
+        if result.seed in baseline_by_seed
+    ]
+    if not differences:
+        return ""
+    reference = f" to {baseline[0].recipe}"
+    if len(differences) == 1:
+        return f"{differences[0]:+.2f}{reference}"
+    error = statistics.stdev(differences) / math.sqrt(len(differences))
+    return describe_difference(statistics.mean(differences), error) + reference
+
+
+def compare_means(results: Sequence[Result], others: Sequence[Result]) -> str:
+    """The difference of two mean test accuracies, in points, ± its standard error."""
+    ours, theirs = ([100 * result.test_accuracy for result in group] for group in (results, others))
+    difference = statistics.mean(ours) - statistics.mean(theirs)
+    if min(len(ours), len(theirs)) == 1:
+        return f"{difference:+.2f}"
+    error = math.hypot(
+        *(statistics.stdev(group) / math.sqrt(len(group)) for group in (ours, theirs))
+    )
+    return describe_difference(difference, error)
+
+
+def describe_difference(difference: float, error: float) -> str:
+    """A difference ± its standard error; in bold if it is more than two of them."""
+    text = f"{difference:+.2f} ± {error:.2f}"
+    return f"**{text}**" if abs(difference) > 2 * error else text
+
+
+def results_table(results: Sequence[Result]) -> str:
+    """A Markdown table with a line for each recipe that has results.
+
+    Raises:
+        ValueError: the results are of more than one dataset.
+    """
+    (data,) = {result.data for result in results}
+    columns = (
+        f"recipe | published, % | {data} test accuracy, % | difference | validation, % | seeds | "
+        "epochs | command"
+    )
+    rows = []
+    for recipe in RECIPES.values():
+        own = current_results(results, recipe)
+        if not own:
+            continue
+        difference = compare_with_published(own, recipe.published)
+        if recipe.baseline:
+            baseline = current_results(results, RECIPES[recipe.baseline])
+            difference = compare_in_pairs(own, baseline)
+        validation = [result.validation_accuracy for result in own]
+        row = (
+            recipe.name,
+            f"{recipe.published:.2f}" if recipe.published else "none",
+            mean_and_sd([result.test_accuracy for result in own]),
+            difference,
+            mean_and_sd(validation) if recipe.validation else "",
+            ", ".join(str(result.seed) for result in own),
+            f"{recipe.max_steps:,} steps" if recipe.max_steps else recipe.epochs,
+            f"`python scripts/train_mnist.py --recipe {recipe.name} --engine folded`",
+        )
+        rows.append(row)
+    return markdown_table(columns, "lrrlrlrl", rows)
+
+
+def controls_table(results: Sequence[Result], controls: Sequence[Result]) -> str:
+    """A Markdown table of the recipes that were also trained with Keras' own `fit`."""
+    columns = (
+        "recipe | published, % | Keras, % | Keras, old settings, % | this project, % | "
+        "this project − Keras | seeds"
+    )
+    rows = []
+    for recipe in RECIPES.values():
+        ours = current_results(results, recipe)
+        keras, old = (current_results(controls, recipe, system=s) for s in (KERAS, OLD_KERAS))
+        if ours and keras:
+            means = (
+                mean_and_sd([result.test_accuracy for result in group]) if group else ""
+                for group in (keras, old, ours)
+            )
+            published = f"{recipe.published:.2f}" if recipe.published else "none"
+            seeds = ", ".join(str(result.seed) for result in keras)
+            rows.append((recipe.name, published, *means, compare_means(ours, keras), seeds))
+    return markdown_table(columns, "lrrrrll", rows) if rows else ""
+
+
+def readings_table(results: Sequence[Result]) -> str:
+    """A Markdown table of the test accuracies of `deep` during training."""
+    recipe = RECIPES["deep"]
+    texts = [result.test_readings.split() for result in current_results(results, recipe)]
+    rows = [
+        (f"{(index + 1) * (recipe.test_every or 0):,}", f"{published:.2f}", mean_and_sd(ours))
+        for index, published in enumerate(DEEP_READINGS)
+        if (ours := [float(readings[index]) for readings in texts if len(readings) > index])
+    ]
+    return (
+        markdown_table("step of deep | published, % | test accuracy, %", "rrr", rows)
+        if rows
+        else ""
+    )
+
+
+def all_tables(results: Sequence[Result], controls: Sequence[Result]) -> str:
+    """All tables that are not empty."""
+    tables = (results_table(results), controls_table(results, controls), readings_table(results))
+    return "\n".join(table for table in tables if table)
