@@ -91,6 +91,7 @@ def train_in_a_process(recipe: Recipe, seed: int, dataset: "Dataset") -> "Run":
 
 def result_of(run: "Run") -> "Result":
     """The `Result` of a finished run."""
+    from tf_lstm.runs.readings import read_readings
     from tf_lstm.runs.results import Result, settings_text
 
     test = json.loads((run.folder / "test_result.json").read_text(encoding="utf-8"))
@@ -107,7 +108,7 @@ def result_of(run: "Run") -> "Result":
         test_loss=round(test["loss"], 6),
         seconds=round(sum(metrics.seconds for metrics in history), 1),
         settings=settings_text(run.recipe),
-        test_readings=" ".join(f"{share:.4f}" for share in run.read_readings().values()),
+        test_readings=" ".join(f"{share:.4f}" for share in read_readings(run.folder).values()),
     )
 
 

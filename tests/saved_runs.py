@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from tf_lstm.data.synthetic import render_digits
 from tf_lstm.runs.locate import open_run
+from tf_lstm.runs.readings import read_readings
 
 
 def write_digits(path: Path, count: int, test_count: int = 90) -> Path:
@@ -42,6 +43,6 @@ def assert_same_run(folder: Path, expected: Path) -> None:
         for name in tensors:
             np.testing.assert_array_equal(tensors[name], expected_tensors[name], err_msg=name)
     assert saved_history(folder) == saved_history(expected)
-    assert open_run(folder).read_readings() == open_run(expected).read_readings()
+    assert read_readings(folder) == read_readings(expected)
     results = [path / "test_result.json" for path in (folder, expected)]
     assert results[0].read_bytes() == results[1].read_bytes()

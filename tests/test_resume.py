@@ -21,6 +21,7 @@ from tf_lstm.data.synthetic import render_digits
 from tf_lstm.recipes import BASIC, BEST, BILSTM_30, DEEP, RECIPES, STACKED_32
 from tf_lstm.runs import locate, session
 from tf_lstm.runs.locate import create_run, open_run
+from tf_lstm.runs.readings import read_readings
 from tf_lstm.runs.run import Run
 from tf_lstm.runs.session import Session
 from tf_lstm.terminal.errors import Interrupted, UserError
@@ -159,7 +160,7 @@ def test_the_last_reading_of_the_test_images_is_the_result_if_the_last_weights_a
     # Here the hooks are called after every second step.
     train(new_run(tmp_path / "run", dataclasses.replace(RECIPE, test_every=4, keep_weights="last")))
     run = open_run(tmp_path / "run")
-    readings = run.read_readings()
+    readings = read_readings(run.folder)
     result = json.loads((run.folder / "test_result.json").read_text())
     assert list(readings) == [4, 8, 12] and readings[12] == result["accuracy"]
     kept, last = run.best_model(), Session(run, DATASET, quiet=True).model  # the latest checkpoint

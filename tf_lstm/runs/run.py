@@ -26,6 +26,7 @@ from tf_lstm.engines.build import build_model
 from tf_lstm.evaluation import Evaluation
 from tf_lstm.model import RowClassifier
 from tf_lstm.rows import IMAGE_SIZE
+from tf_lstm.runs.readings import READINGS
 from tf_lstm.settings import Recipe
 from tf_lstm.terminal.errors import UserError
 from tf_lstm.terminal.files import write_text_atomically
@@ -34,7 +35,6 @@ from tf_lstm.train_loop import EpochMetrics
 # Windows has no fcntl, and there nothing prevents two processes from writing one run.
 fcntl: Any = importlib.import_module("fcntl") if importlib.util.find_spec("fcntl") else None
 
-READINGS = "test_readings.csv"
 FILES = ("settings.json", "history.csv", "learning_curves.png", "test_result.json", READINGS)
 # What TensorFlow raises for a damaged checkpoint, or for another model's.
 DAMAGES = (tf.errors.OpError, AssertionError, ValueError, IndexError, RuntimeError)
@@ -187,18 +187,7 @@ class Run:
                 for row in csv.DictReader(file)
             ]
 
-    def write_readings(self, readings: dict[int, float]) -> None:
-        """Write the test accuracies by step, 0 to 1, of a recipe with `test_every`."""
-        lines = ["step,test_accuracy", *(f"{step},{share}" for step, share in readings.items())]
-        write_text_atomically(self.folder / READINGS, "\n".join(lines) + "\n")
-
-    def read_readings(self) -> dict[int, float]:
-        """The test accuracies that `write_readings` wrote; none without `test_every`."""
-        path = self.folder / READINGS
-        _, *lines = path.read_text(encoding="utf-8").split() if path.exists() else [""]
-        return {int(step): float(share) for step, share in (line.split(",") for line in lines)}
-
     def write_result(self, test: Evaluation) -> None:
         """Write test_result.json, the evaluation of the test images."""
-        path = self.folder / "test_result.json"
-        write_text_atomically(path, json.dumps(asdict(test), indent=2) + "\n")
+        text = json.dumps(asdict(test), indent=2) + "\n"
+        write_text_atomically(self.folder / "test_result.json", text)

@@ -18,6 +18,7 @@ from tf_lstm.engines.distribution import WorkerLostError, new_trainer
 from tf_lstm.engines.precision import describe_precision
 from tf_lstm.evaluation import Evaluation, evaluate
 from tf_lstm.optimizer import NonFiniteGradientError
+from tf_lstm.runs.readings import read_readings, write_readings
 from tf_lstm.runs.run import Run
 from tf_lstm.terminal.errors import Interrupted, UserError
 from tf_lstm.terminal.exit import StopSignal
@@ -74,7 +75,9 @@ class Session(Hooks):
             # The history may be an epoch ahead of the checkpoint: that epoch is repeated.
             step = self.trainer.step
             self.history = [metrics for metrics in run.read_history() if metrics.step <= step]
-            self.readings = {at: share for at, share in run.read_readings().items() if at <= step}
+            self.readings = {
+                at: share for at, share in read_readings(run.folder).items() if at <= step
+            }
             if step > (len(self.history) + 1) * self.steps_per_epoch:
                 raise UserError(
                     f"{run.folder / 'history.csv'} lacks epochs that its checkpoint has: restore "
@@ -132,7 +135,7 @@ class Session(Hooks):
             test = self.dataset.test
             self.readings[step] = accuracy = evaluate(self.model, test.images, test.labels).accuracy
             with self.run.writing():  # before the checkpoint of this step
-                self.run.write_readings(self.readings)
+                write_readings(self.run.folder, self.readings)
             self.say(f"step {step:4}   test accuracy {100 * accuracy:6.2f} %")
         loss, accuracy = trainer.epoch_metrics()
         share = (step - (epoch - 1) * self.steps_per_epoch) / self.steps_per_epoch
