@@ -43,10 +43,10 @@ def test_settings_hold_every_value_the_data_and_the_versions():
 def test_settings_name_the_engine_that_is_used(recipe, engine, monkeypatch):
     monkeypatch.setattr(start, "load_dataset", lambda source, validation: DATASET)
     flags = dict.fromkeys(("data", "run", "seed", "strategy", "replicas", "overwrite"))
-    run, _, _ = start.new_run(
-        argparse.Namespace(recipe_settings=RECIPES[recipe], engine="folded", **flags)
-    )
+    flags |= {"engine": "folded", "precision": "mixed_bfloat16"}
+    run, _, _ = start.new_run(argparse.Namespace(recipe_settings=RECIPES[recipe], **flags))
     assert open_run(run.folder).settings["engine"] == engine
+    assert open_run(run.folder).precision == precision
 
 
 def test_a_run_is_read_again_from_its_folder(tmp_path):

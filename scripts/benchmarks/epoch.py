@@ -33,7 +33,7 @@ EPOCH = 60_000  # images; fewer are measured, and the seconds scaled up
 REFERENCE = "this project, cell"
 USUAL = {"batch_size": 128, "units": 128, "layers": 1, "time_steps": 28}
 # One setting is varied at a time, without these systems, and with fewer images and rounds.
-NOT_VARIED = ("this project, gates", "PyTorch, bfloat16")
+NOT_VARIED = ("this project, gates", "PyTorch nn.LSTM", "PyTorch, bfloat16")
 VARIATIONS: tuple[dict[str, int], ...] = (
     *({"batch_size": size} for size in (100, 256, 1024, 4096)),
     *({"units": units} for units in (32, 512, 1024, 2048, 4096)),
