@@ -157,7 +157,9 @@ def main() -> None:
         results.append(result_of(train_in_a_process(recipe, seed, dataset)))
         write_results(results, flags.output)
         print(f"{recipe.name}, seed {seed}: finished in {time.monotonic() - started:.0f} s")
-    table = all_tables(results, read_results(flags.output.with_name("controls.csv")))
+    named = flags.data and dataset.name != "MNIST"
+    controls = read_results(flags.output.with_name("controls.csv"))
+    table = all_tables(results, controls, f" --data {flags.data}" if named else "")
     write_markdown(flags.output.with_suffix(".md"), table)
     save_figure(results_figure(results), flags.output.with_suffix(".png"))
     print(f"\n{table}")

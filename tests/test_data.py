@@ -170,7 +170,32 @@ def test_synthetic_digits(monkeypatch):
     ]
 
 
+def test_synthetic_digits_tested_on_other_data(tmp_path, monkeypatch):
+    render_fewer(monkeypatch)
+    arrays = make_arrays()
+    path = write_npz(tmp_path / "mine.npz", arrays)
+    synthetic, dataset = load_dataset("synthetic"), load_dataset(f"synthetic+{path}")
+    assert dataset.name == "synthetic digits, tested on mine.npz (not MNIST)"
+    np.testing.assert_array_equal(dataset.train.images, synthetic.train.images)
+    np.testing.assert_array_equal(dataset.validation.labels, synthetic.validation.labels)
+    np.testing.assert_array_equal(dataset.test.images, arrays[2])
+    np.testing.assert_array_equal(dataset.test.labels, arrays[3])
+
+    monkeypatch.chdir(tmp_path)
+    again = load_dataset("synthetic+mine.npz")
+    assert (again.source, again.checksum) == (f"synthetic+{path}", dataset.checksum)
+    assert len({synthetic.checksum, load_dataset(path).checksum, dataset.checksum}) == 3
+    monkeypatch.setenv("MNIST_DIR", "synthetic+mine.npz")
+    assert load_dataset().checksum == dataset.checksum
+
+
 # Bad data: paths.
+
+
+def test_test_images_do_not_exist(tmp_path, monkeypatch):
+    render_fewer(monkeypatch)
+    with pytest.raises(UserError, match="nowhere does not exist"):
+        load_dataset(f"synthetic+{tmp_path / 'nowhere'}")
 
 
 def test_path_does_not_exist(tmp_path):
@@ -437,7 +462,7 @@ def test_synthetic_digits_replace_an_unreachable_mnist_with_a_note(
     render_fewer(monkeypatch)
     assert load_dataset().name == "synthetic digits (not MNIST)"
     output = capsys.readouterr()
-    assert "using synthetic digits rendered from fonts" in output.err
+    assert "using synthetic digits" in output.err
     assert output.err.count("\n") == 1 and output.out == ""
 
 

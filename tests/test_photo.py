@@ -37,11 +37,13 @@ def test_a_digit_is_fitted_and_centred_as_mnist_does(prepared):
 
 
 def test_an_image_in_mnists_format_is_hardly_changed(tmp_path):
-    images, _ = render_digits(10, seed=4)
+    images, _ = render_digits(20, seed=4)
+    changes = []
     for image in images:
         once = prepare_photo(save(Image.fromarray(image), tmp_path))
         twice = prepare_photo(save(Image.fromarray(once), tmp_path))
-        assert np.abs(twice.astype(int) - once).mean() < 5
+        changes.append(np.abs(twice.astype(int) - once).mean())
+    assert np.median(changes) < 1  # some are shifted by a pixel when their centre is rounded
 
 
 def modes():

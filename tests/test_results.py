@@ -158,7 +158,7 @@ def test_the_table_has_a_line_for_each_recipe_in_their_order():
     basic, stacked = table.splitlines()[2:]
     assert basic.startswith("| basic | none | 91.00 ± 1.41 |  | 55.00 ± 7.07 | 0, 1 | 501 steps ")
     assert stacked.startswith("| stacked-32 | 98.56 | 98.20 ± 0.20 | -0.36 ± 0.23 |  | 0, 1")
-    assert "MNIST test accuracy" in table
+    assert "test accuracy, % (MNIST)" in table
     assert "`python scripts/train_mnist.py --recipe stacked-32 --engine folded`" in stacked
 
 
@@ -195,6 +195,13 @@ def test_readings_during_training_are_shown_beside_the_published_ones():
     assert "| 500 | 96.05 | 96.00 ± 1.41 |" in table and "| 5,000 | 98.91 | 98.00 ± 0.00 |" in table
     assert len(DEEP_READINGS) * DEEP.test_every == DEEP.max_steps
     assert DEEP.published == DEEP_READINGS[-1]
+
+
+def test_the_commands_of_the_table_name_other_data_than_mnist():
+    name = "synthetic digits, tested on MNIST"
+    table = results_table(results(BASIC, 0.9, data=name), " --data synthetic+mnist")
+    assert f"test accuracy, % ({name})" in table
+    assert "--recipe basic --engine folded --data synthetic+mnist`" in table
 
 
 def test_the_figure_has_a_dot_for_each_run_and_a_line_for_each_published_accuracy():

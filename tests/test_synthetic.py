@@ -1,11 +1,21 @@
+"""Synthetic digits: MNIST's format and look, and labels that match the strokes."""
+
 from pathlib import Path
 
 import matplotlib
 import numpy as np
 import pytest
-from PIL import ImageFont
+from PIL import Image, ImageDraw, ImageFont
 
-from tf_lstm.data.synthetic import OVERSAMPLING, render_digits, render_glyph
+from tf_lstm.data.photo import prepare_photo
+from tf_lstm.data.strokes import SHAPES
+from tf_lstm.data.synthetic import (
+    COLUMN_WIDTH,
+    draw_dots,
+    interpolate_strokes,
+    render_digits,
+    render_shape,
+)
 
 
 @pytest.fixture(scope="module")
@@ -60,13 +70,61 @@ def mean_images(images, labels):
     return np.array([images[labels == digit].mean(axis=0) for digit in range(10)])
 
 
-def test_labels_match_the_glyphs(digits):
-    """An undistorted glyph resembles the mean image of its own label most."""
-    means = mean_images(*digits)
-    font = ImageFont.truetype(Path(matplotlib.get_data_path(), "fonts/ttf/DejaVuSans.ttf"), 100)
-    for digit in range(10):
-        glyph = render_glyph(font, 1, str(digit))[1::OVERSAMPLING, 1::OVERSAMPLING]
-        assert ((means - glyph) ** 2).sum(axis=(1, 2)).argmin() == digit
+@pytest.mark.parametrize("digit, character", [*enumerate("0|23456789")])
+def test_labels_match_the_strokes(digits, digit, character, tmp_path):
+    """Of the nine digits most similar to a printed one, in either of two fonts, most agree."""
+    images, labels = digits[0].astype(float), digits[1]
+    read = []
+    for name in ("DejaVuSans-Oblique.ttf", "DejaVuSerif-Italic.ttf"):
+        font = ImageFont.truetype(Path(matplotlib.get_data_path(), "fonts", "ttf", name), 100)
+        page = Image.new("L", (150, 150))
+        ImageDraw.Draw(page).text((50, 10), character, 255, font, stroke_width=1)
+        page.save(tmp_path / "page.png")
+        differences = images - prepare_photo(tmp_path / "page.png")
+        nearest = labels[(differences**2).sum(axis=(1, 2)).argsort()[:9]]
+        read.append(np.bincount(nearest).argmax())
+    assert digit in read
+
+
+@pytest.mark.parametrize("digit", range(10))
+def test_every_shape_of_a_digit_resembles_that_digit(digits, digit, random):
+    """Of 40 variations, most are most similar to images with its label."""
+    images, labels = digits[0].reshape(-1, 784) / 255, digits[1]
+    for shape in SHAPES[digit]:
+        variations = render_shape(shape, 40, random).reshape(-1, 784) / 255
+        distances = (images**2).sum(axis=1) - 2 * variations @ images.T
+        nearest = labels[distances.argmin(axis=1)]
+        assert np.bincount(nearest).argmax() == digit, shape
+
+
+def test_digits_are_centred_and_fill_mnists_box(digits):
+    images = digits[0].astype(float)
+    for axis in (1, 2):
+        profiles = images.sum(axis=axis)
+        centers = profiles @ np.arange(28) / profiles.sum(axis=1)
+        assert centers.mean() == pytest.approx(14, abs=0.1)
+        assert centers.std() < 0.5  # MNIST: 0.3
+    sides = [(images > 0).any(axis=axis).sum(axis=1) for axis in (1, 2)]
+    assert np.maximum(*sides).mean() == pytest.approx(20, abs=0.5)
+
+
+def test_dots_lie_on_the_strokes():
+    """From (1, 8) up to a corner and to the right; a second stroke is a dash."""
+    points, to_dots, to_steps = interpolate_strokes("18 12 12 92/39 59")
+    dots, steps = to_dots @ points, to_steps @ points
+    left, right, dash = COLUMN_WIDTH * np.array([1, 9, 2])
+    second = dots[:, 1] > 8.5
+    on_lines = np.isclose(dots[:, 0], left) | np.isclose(dots[:, 1], 2) | second
+    assert on_lines.all() and dots[0, 1] > 7 and dots[~second, 0].max() > right - 1
+    np.testing.assert_allclose(steps.sum(axis=0), [right - left + dash, 2 - 8], rtol=1e-5)
+    np.testing.assert_allclose(np.abs(steps).sum(), 6 + right - left + dash, rtol=1e-5)
+
+
+def test_a_stroke_is_as_wide_as_the_pen():
+    dots = np.stack([np.full(40, 14.0), np.linspace(0, 27, 40)], axis=1)[None]
+    image = draw_dots(dots, np.full((1, 40, 1), 27 / 39), np.full((1, 1, 1), 4.0))[0, 14]
+    assert image[14] == image[13] == 255 and image[12] == image[16] == pytest.approx(127, abs=3)
+    assert image[:11].max() == image[18:].max() == 0
 
 
 def test_classification_is_possible_but_not_trivial(digits):
@@ -74,7 +132,7 @@ def test_classification_is_possible_but_not_trivial(digits):
     images, labels = digits[0] / 255, digits[1]
     differences = images[1000:, None] - mean_images(images[:1000], labels[:1000])
     nearest = (differences**2).sum(axis=(2, 3)).argmin(axis=1)
-    assert 0.7 < (nearest == labels[1000:]).mean() < 0.95
+    assert 0.6 < (nearest == labels[1000:]).mean() < 0.9
 
 
 def test_few_or_no_digits_can_be_rendered():

@@ -3,7 +3,7 @@
 import hashlib
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from tf_lstm.terminal.errors import UserError
 
 MNIST_CHECKSUM = "06b0d1f124c4e5fa796686ade41a9b778edacc8622f2195a352ef479ad44fc16"
 SYNTHETIC_SEEDS = (0, 1)  # for the training and the test digits
+TESTED_ON = "synthetic+"  # in a source: the source of the test images follows
 
 
 @dataclass(frozen=True)
@@ -30,9 +31,9 @@ class Split:
 class Dataset:
     """Three splits and their origin."""
 
-    name: str  # "MNIST" if the data is exactly that, else a name that ends in "(not MNIST)"
-    source: str  # the path that was read, or "synthetic"; `load_dataset(source)` loads it again
-    checksum: str  # see `compute_checksum`
+    name: str  # "MNIST" if the data is exactly that, and only then
+    source: str  # with an absolute path, or "synthetic"; `load_dataset(source)` loads it again
+    checksum: str  # see `compute_checksum`; two of them if the test images have another source
     train: Split
     validation: Split
     test: Split
@@ -43,17 +44,29 @@ def load_dataset(source: str | Path | None = None, validation: bool = True) -> D
     """Load MNIST, or other images of 28 × 28 pixels in ten classes.
 
     Args:
-        source: "mnist" (from Keras' cache, else downloaded), "synthetic" (digits rendered from
-            fonts), or a path: a folder with four IDX files named like MNIST's, gzipped or not, or
-            Keras' .npz file. The names of the classes are read from a classes.txt beside the files
-            if there is one. None uses the path in the environment variable MNIST_DIR, else
-            "mnist", else "synthetic" with a note on standard error.
+        source: "mnist" (from Keras' cache, else downloaded), "synthetic" (digits rendered from pen
+            strokes), or a path: a folder with four IDX files named like MNIST's, gzipped or not,
+            or Keras' .npz file. The names of the classes are read from a classes.txt beside the
+            files if there is one. "synthetic+mnist" and "synthetic+PATH" are synthetic digits with
+            the test images of "mnist" or the path. None uses the path in the environment variable
+            MNIST_DIR, else "mnist", else "synthetic" with a note on standard error.
         validation: hold out the first twelfth of the training images (5,000 of MNIST's 60,000, as
             TensorFlow's old reader did); if False, all of them are trained on.
 
     Raises:
         UserError: the source cannot be used.
     """
+    source = str(source or os.environ.get("MNIST_DIR", ""))
+    if source.startswith(TESTED_ON):
+        tested = load_dataset(source.removeprefix(TESTED_ON) or "mnist")
+        synthetic = load_dataset("synthetic", validation)
+        return replace(
+            synthetic,
+            name=f"synthetic digits, tested on {tested.name}",
+            source=TESTED_ON + tested.source,
+            checksum=synthetic.checksum + tested.checksum,
+            test=tested.test,
+        )
     path = find_path(source)
     if path is None:
         name, used_source = "synthetic digits (not MNIST)", "synthetic"
@@ -90,7 +103,7 @@ def find_path(source: str | Path | None) -> Path | None:
         problem = f"MNIST cannot be downloaded ({error})"
         if source == "mnist":
             raise UserError(f"{problem}: set MNIST_DIR to a folder with its files.") from error
-        print(f"{problem}: using synthetic digits rendered from fonts.", file=sys.stderr)
+        print(f"{problem}: using synthetic digits.", file=sys.stderr)
         return None
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, ImageFilter, ImageOps, UnidentifiedImageError
 
 from tf_lstm.data.files import SIZE
-from tf_lstm.data.synthetic import BOX, center_of_mass
+from tf_lstm.data.synthetic import BOX
 from tf_lstm.terminal.errors import UserError
 from tf_lstm.terminal.startup import quiet_libraries
 
@@ -157,7 +157,8 @@ def center(ink: np.ndarray) -> np.ndarray:
     size = [max(1, round(side * scale)) for side in digit.size]
     digit = digit.resize(size, Image.Resampling.BICUBIC)  # it averages when it reduces
 
-    row, column = center_of_mass(np.asarray(digit, np.float64))
+    pixels = np.asarray(digit, np.float64)
+    row, column = (np.average(np.indices(pixels.shape)[axis], weights=pixels) for axis in (0, 1))
     corner = [
         min(max(round(SIZE / 2 - middle), 0), SIZE - side)
         for middle, side in zip((column, row), digit.size, strict=True)

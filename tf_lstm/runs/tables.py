@@ -73,15 +73,19 @@ def describe_difference(difference: float, error: float) -> str:
     return f"**{text}**" if abs(difference) > 2 * error else text
 
 
-def results_table(results: Sequence[Result]) -> str:
+def results_table(results: Sequence[Result], data_flag: str = "") -> str:
     """A Markdown table with a line for each recipe that has results.
+
+    Args:
+        results: all on the same data.
+        data_flag: how the commands select the data, if it is not MNIST.
 
     Raises:
         ValueError: the results are of more than one dataset.
     """
     (data,) = {result.data for result in results}
     columns = (
-        f"recipe | published, % | {data} test accuracy, % | difference | validation, % | seeds | "
+        f"recipe | published, % | test accuracy, % ({data}) | difference | validation, % | seeds | "
         "epochs | command"
     )
     rows = []
@@ -102,7 +106,7 @@ def results_table(results: Sequence[Result]) -> str:
             mean_and_sd(validation) if recipe.validation else "",
             ", ".join(str(result.seed) for result in own),
             f"{recipe.max_steps:,} steps" if recipe.max_steps else recipe.epochs,
-            f"`python scripts/train_mnist.py --recipe {recipe.name} --engine folded`",
+            f"`python scripts/train_mnist.py --recipe {recipe.name} --engine folded{data_flag}`",
         )
         rows.append(row)
     return markdown_table(columns, "lrrlrlrl", rows)
@@ -117,8 +121,9 @@ def controls_table(results: Sequence[Result], controls: Sequence[Result]) -> str
     rows = []
     for recipe in RECIPES.values():
         ours = current_results(results, recipe)
-        keras, old = (current_results(controls, recipe, system=s) for s in (KERAS, OLD_KERAS))
-        if ours and keras:
+        data = ours[0].data if ours else ""
+        keras, old = (current_results(controls, recipe, data, s) for s in (KERAS, OLD_KERAS))
+        if keras:
             means = (
                 mean_and_sd([result.test_accuracy for result in group]) if group else ""
                 for group in (keras, old, ours)
@@ -145,7 +150,11 @@ def readings_table(results: Sequence[Result]) -> str:
     )
 
 
-def all_tables(results: Sequence[Result], controls: Sequence[Result]) -> str:
-    """All tables that are not empty."""
-    tables = (results_table(results), controls_table(results, controls), readings_table(results))
+def all_tables(results: Sequence[Result], controls: Sequence[Result], data_flag: str = "") -> str:
+    """All tables that are not empty; `data_flag` as in `results_table`."""
+    tables = (
+        results_table(results, data_flag),
+        controls_table(results, controls),
+        readings_table(results),
+    )
     return "\n".join(table for table in tables if table)

@@ -57,7 +57,8 @@ class FlagParser(argparse.ArgumentParser):
     def add_data(
         self,
         help: str = "a folder with MNIST's four IDX files, an mnist.npz, `mnist` to download it, "
-        "or `synthetic` for digits rendered from fonts",
+        "`synthetic` for digits rendered from pen strokes, or `synthetic+PATH` for these with "
+        "PATH's test images",
         shown: str = "$MNIST_DIR, else mnist, else synthetic",
     ) -> None:
         """Add --data, the source that `load_dataset` takes."""
