@@ -39,8 +39,11 @@ def test_settings_hold_every_value_the_data_and_the_versions():
     assert set(settings["versions"]) == {"python", "tensorflow", "keras", "numpy"}
 
 
-@pytest.mark.parametrize("recipe, engine", [("steps-784", "scan"), ("steps-196", "folded")])
-def test_settings_name_the_engine_that_is_used(recipe, engine, monkeypatch):
+@pytest.mark.parametrize(
+    "recipe, engine, precision",
+    [("steps-784", "scan", "float32"), ("steps-196", "folded", "mixed_bfloat16")],
+)
+def test_settings_name_the_engine_that_is_used(recipe, engine, precision, monkeypatch):
     monkeypatch.setattr(start, "load_dataset", lambda source, validation: DATASET)
     flags = dict.fromkeys(("data", "run", "seed", "strategy", "replicas", "overwrite"))
     flags |= {"engine": "folded", "precision": "mixed_bfloat16"}
