@@ -1,11 +1,20 @@
 """Augmented images resemble their originals, differ from each other, and follow the seed."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_lstm.data.augmentation import LIMITS, AugmentationLimits, augment, interpolate
+from tf_lstm.data.augmentation import (
+    LIMITS,
+    AugmentationLimits,
+    augment,
+    augment_share,
+    interpolate,
+)
 from tf_lstm.data.synthetic import render_digits
+from tf_lstm.recipes import DEFAULT
 
 IMAGES, _ = render_digits(6, seed=2)
 
@@ -66,3 +75,12 @@ def test_values_between_pixels_are_interpolated_from_four_neighbours(random):
     np.testing.assert_allclose(
         interpolate(images, tf.constant(x), tf.constant(y)), expected, atol=0.6
     )
+
+
+@pytest.mark.parametrize("share, augmented", [(0.0, 0), (0.25, 1), (0.5, 3), (1.0, 6)])
+def test_a_share_of_a_batch_is_augmented(share, augmented):
+    recipe = replace(DEFAULT, augment="affine_elastic", augmented_share=share)
+    images = augment_share(IMAGES, recipe, [1, 2])
+    changed = (images.numpy() != IMAGES).any(axis=(1, 2))
+    assert images.shape == (6, 28, 28)
+    assert list(changed) == [True] * augmented + [False] * (6 - augmented)

@@ -33,6 +33,7 @@ class Recipe:
     pad_position: Literal["side", "between"] = "side"
     time_steps: Count = 28  # 28 rows; 56 are half rows, 14 are pairs of rows
     augment: Literal["none", "affine_elastic", "affine_elastic_centered"] = "none"
+    augmented_share: Annotated[float, 0.0, 1.0] = 1.0  # of the images of a batch; the others stay
 
     # The network; see `model`.
     input_projection: bool = True  # as in the BasicLSTMCell tutorial

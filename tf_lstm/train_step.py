@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from tf_lstm.data.augmentation import LIMITS, augment
+from tf_lstm.data.augmentation import augment_share
 from tf_lstm.model import RowClassifier
 from tf_lstm.optimizer import clip_gradients, new_optimizer
 from tf_lstm.rows import images_to_rows
@@ -66,8 +66,7 @@ class Trainer(tf.Module):
 
     def training_rows(self, images: tf.Tensor, seeds: StepSeeds) -> tf.Tensor:
         """Training images (batch, 28, 28), augmented, as (batch, time steps, features)."""
-        if self.recipe.augment != "none":
-            images = augment(images, LIMITS[self.recipe.augment], seeds.augmentation)
+        images = augment_share(images, self.recipe, seeds.augmentation)
         return images_to_rows(images, self.recipe, seed=seeds.row_order)
 
     @tf.autograph.experimental.do_not_convert  # see the class docstring

@@ -2,7 +2,7 @@
 
 A network sees only these rows, all at once, as a picture. Its accuracy is a reference for an LSTM
 that has read the same rows. The networks are trained on images augmented as those of the recipe
-`early`, half of them left as they are, and keep the weights of the epoch that is best on the
+`early`, and keep the weights of the epoch that is best on the
 validation images. For each number of rows, all widths are trained with the first seed, and the one
 that is best on the validation images with the others. Finished trainings are not repeated.
 """
@@ -63,14 +63,11 @@ def training_batches(dataset: "Dataset", rows: int, seed: int) -> "tf.data.Datas
     """Endless batches of augmented images (batch, rows, 28, 1) and labels."""
     import tensorflow as tf
 
-    from tf_lstm.data.augmentation import LIMITS, augment
+    from tf_lstm.data.augmentation import augment_share
 
     def prepare(step: "tf.Tensor", batch: tuple["tf.Tensor", "tf.Tensor"]) -> tuple:
         images, labels = batch
-        augmented = augment(images, LIMITS[EARLY.augment], (seed, step))
-        unchanged = tf.range(BATCH_SIZE)[:, None, None] % 2 == 0  # the images are shuffled
-        images = tf.where(unchanged, tf.cast(images, tf.float32), augmented)
-        return images[:, :rows, :, None], labels
+        return augment_share(images, EARLY, (seed, step))[:, :rows, :, None], labels
 
     train = dataset.train
     batches = tf.data.Dataset.from_tensor_slices((train.images, train.labels)).shuffle(

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from tf_lstm.data.files import SIZE
+from tf_lstm.settings import Recipe
 
 
 class AugmentationLimits(NamedTuple):
@@ -38,6 +39,18 @@ LIMITS = {
     ),
 }
 KNOTS = 5  # elastic displacements are sampled at 5 × 5 points and interpolated smoothly
+
+
+def augment_share(images: tf.Tensor, recipe: Recipe, seed: tf.Tensor) -> tf.Tensor:
+    """A training batch (batch, 28, 28) with the recipe's share of its images augmented.
+
+    These are the first ones: the images of a batch are in random order.
+    """
+    if recipe.augment == "none":
+        return images
+    count = tf.cast(recipe.augmented_share * tf.cast(tf.shape(images)[0], tf.float32), tf.int32)
+    augmented = augment(images[:count], LIMITS[recipe.augment], seed)
+    return tf.concat([augmented, tf.cast(images[count:], tf.float32)], axis=0)
 
 
 def augment(
