@@ -362,14 +362,15 @@ def test_file_is_damaged_or_not_an_npz(tmp_path, damage):
 
 @pytest.fixture
 def serve(tmp_path, monkeypatch):
-    """A function that starts a server of the four IDX files and mnist.npz and returns its address.
+    """A function that starts a server of mnist.npz and returns its address.
 
     The cache is an empty folder, `tmp_path / "keras"`.
     """
     monkeypatch.delenv("MNIST_DIR", raising=False)
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     monkeypatch.setenv("no_proxy", "*")
-    folder = write_idx(tmp_path / "served", make_arrays(), ending=".gz")
+    folder = tmp_path / "served"
+    folder.mkdir()
     write_npz(folder / "mnist.npz", make_arrays())
     servers = []
 
@@ -385,22 +386,10 @@ def serve(tmp_path, monkeypatch):
         server.server_close()
 
 
-def set_downloads(monkeypatch, folder, npz_address, idx_address, npz_sha256=None):
-    def sha256(name):
-        return hashlib.sha256((folder / name).read_bytes()).hexdigest()
-
-    monkeypatch.setattr(
-        download,
-        "DOWNLOADS",
-        (
-            (npz_address, "mnist.npz", {"mnist.npz": npz_sha256 or sha256("mnist.npz")}),
-            (
-                idx_address,
-                "mnist-idx",
-                {f"mnist-idx/{name}.gz": sha256(f"{name}.gz") for name in IDX_NAMES},
-            ),
-        ),
-    )
+def set_download(monkeypatch, tmp_path, address, sha256=None):
+    content = (tmp_path / "served" / "mnist.npz").read_bytes()
+    monkeypatch.setattr(download, "URL", f"{address}mnist.npz")
+    monkeypatch.setattr(download, "SHA256", sha256 or hashlib.sha256(content).hexdigest())
 
 
 def cached_files(tmp_path):
@@ -408,48 +397,32 @@ def cached_files(tmp_path):
 
 
 NOWHERE = "http://localhost:1/"  # no server listens on this port
-IDX_FILES = {f"{name}.gz" for name in IDX_NAMES}
 
 
 def test_download_is_cached(tmp_path, monkeypatch, serve):
-    set_downloads(monkeypatch, tmp_path / "served", serve(), NOWHERE)
+    set_download(monkeypatch, tmp_path, serve())
     dataset = load_dataset("mnist")
     assert_holds(dataset, make_arrays())
     assert dataset.source == str(tmp_path / "keras" / "datasets" / "mnist.npz")
     assert cached_files(tmp_path) == {"mnist.npz"}
-    monkeypatch.setattr(download, "download", lambda *_: pytest.fail("downloaded again"))
+    monkeypatch.setattr(download, "URL", NOWHERE)
     assert load_dataset().checksum == dataset.checksum
-
-
-def test_second_source_when_the_first_is_unreachable(tmp_path, monkeypatch, serve):
-    set_downloads(monkeypatch, tmp_path / "served", NOWHERE, serve())
-    assert_holds(load_dataset("mnist"), make_arrays())
-    assert cached_files(tmp_path) == IDX_FILES
-    monkeypatch.setattr(download, "download", lambda *_: pytest.fail("downloaded again"))
-    assert_holds(load_dataset("mnist"), make_arrays())
 
 
 def test_interrupted_download_leaves_nothing_behind(tmp_path, monkeypatch, serve):
     def interrupt(path, target):
         raise KeyboardInterrupt
 
-    set_downloads(monkeypatch, tmp_path / "served", serve(), NOWHERE)
+    set_download(monkeypatch, tmp_path, serve())
     monkeypatch.setattr(Path, "replace", interrupt)
     with pytest.raises(KeyboardInterrupt):
         load_dataset("mnist")
     assert cached_files(tmp_path) == set()
 
 
-def test_second_source_when_the_first_sends_another_file(tmp_path, monkeypatch, serve):
-    address = serve()
-    set_downloads(monkeypatch, tmp_path / "served", address, address, npz_sha256="0" * 64)
-    assert_holds(load_dataset("mnist"), make_arrays())
-    assert cached_files(tmp_path) == IDX_FILES
-
-
 def test_requested_mnist_is_never_replaced_by_synthetic_digits(tmp_path, monkeypatch, serve):
     address = serve()
-    set_downloads(monkeypatch, tmp_path / "served", address, NOWHERE, npz_sha256="0" * 64)
+    set_download(monkeypatch, tmp_path, address, "0" * 64)
     with pytest.raises(UserError, match=r"wrong SHA-256.*set MNIST_DIR"):
         load_dataset("mnist")
     assert cached_files(tmp_path) == set()
@@ -458,7 +431,7 @@ def test_requested_mnist_is_never_replaced_by_synthetic_digits(tmp_path, monkeyp
 def test_synthetic_digits_replace_an_unreachable_mnist_with_a_note(
     tmp_path, monkeypatch, serve, capsys
 ):
-    set_downloads(monkeypatch, tmp_path / "served", NOWHERE, NOWHERE)
+    set_download(monkeypatch, tmp_path, NOWHERE)
     render_fewer(monkeypatch)
     assert load_dataset().name == "synthetic digits (not MNIST)"
     output = capsys.readouterr()
@@ -470,14 +443,14 @@ def test_silent_server_times_out(tmp_path, monkeypatch, serve):
     monkeypatch.setattr(download, "TIMEOUT", 0.2)
     with socket.create_server(("localhost", 0)) as silent:
         address = f"http://localhost:{silent.getsockname()[1]}/"
-        set_downloads(monkeypatch, tmp_path / "served", address, NOWHERE)
+        set_download(monkeypatch, tmp_path, address)
         with pytest.raises(UserError, match="timed out"):
             load_dataset("mnist")
 
 
 @pytest.mark.parametrize("source", [None, "mnist"])
 def test_damaged_cached_file_is_named_and_kept(tmp_path, monkeypatch, serve, source):
-    set_downloads(monkeypatch, tmp_path / "served", serve(), NOWHERE)
+    set_download(monkeypatch, tmp_path, serve())
     cached = tmp_path / "keras" / "datasets" / "mnist.npz"
     cached.parent.mkdir(parents=True)
     cached.write_bytes(b"damaged")

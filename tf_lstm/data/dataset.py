@@ -100,7 +100,7 @@ def find_path(source: str | Path | None) -> Path | None:
     try:
         return find_or_download_mnist().absolute()
     except OSError as error:
-        problem = f"MNIST cannot be downloaded ({error})"
+        problem = f"MNIST cannot be downloaded ({getattr(error, 'reason', error)})"
         if source == "mnist":
             raise UserError(f"{problem}: set MNIST_DIR to a folder with its files.") from error
         print(f"{problem}: using synthetic digits.", file=sys.stderr)
