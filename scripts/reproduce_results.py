@@ -5,7 +5,7 @@ is a process of train_mnist.py, with its folder in runs/results.
 """
 
 import argparse
-import json
+import signal
 import statistics
 import subprocess
 import sys
@@ -76,12 +76,16 @@ def train_in_a_process(recipe: Recipe, seed: int, dataset: "Dataset") -> "Run":
         flags = ["--recipe", recipe.name, "--seed", seed, "--run", folder, "--engine", "folded"]
     script = REPOSITORY / "scripts" / "train_mnist.py"
     command = [sys.executable, script, *flags, "--data", dataset.source]
-    # Ctrl-C reaches the training as well, which saves its state and prints how to resume.
     process = subprocess.Popen(list(map(str, command)))
+    # Ctrl-C reaches the training as well, which saves its state and prints how to resume; SIGTERM
+    # does not.
+    previous = signal.signal(signal.SIGTERM, lambda *_: process.terminate())
     try:
         status = process.wait()
     except KeyboardInterrupt:
         status = process.wait()
+    finally:
+        signal.signal(signal.SIGTERM, previous)
     if status > 128 or status < 0:
         raise Interrupted("Stopped; the same command continues from here.", abs(status) % 128)
     if status:
@@ -94,8 +98,7 @@ def result_of(run: "Run") -> "Result":
     from tf_lstm.runs.readings import read_readings
     from tf_lstm.runs.results import Result, settings_text
 
-    test = json.loads((run.folder / "test_result.json").read_text(encoding="utf-8"))
-    history = run.read_history()
+    test, history = run.read_result(), run.read_history()
     accuracies = [metrics.validation_accuracy for metrics in history]
     # The tested weights are those with the largest one, or the last ones; nan stays nan.
     validation_accuracy = max(accuracies) if run.recipe.keep_weights == "best" else accuracies[-1]
@@ -104,8 +107,8 @@ def result_of(run: "Run") -> "Result":
         seed=run.settings["seed"],
         data=run.settings["data"]["name"],
         validation_accuracy=round(validation_accuracy, 6),
-        test_accuracy=round(test["accuracy"], 6),
-        test_loss=round(test["loss"], 6),
+        test_accuracy=round(test.accuracy, 6),
+        test_loss=round(test.loss, 6),
         seconds=round(sum(metrics.seconds for metrics in history), 1),
         settings=settings_text(run.recipe),
         test_readings=" ".join(f"{share:.4f}" for share in read_readings(run.folder).values()),

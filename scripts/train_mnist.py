@@ -34,7 +34,8 @@ def main() -> None:
             train(session.trainer, dataset, session, session.history)
         title = f"{run.folder.name}, {dataset.name}"
         figure = learning_curves_figure(session.history, title)
-        save_figure(figure, run.folder / "learning_curves.png")
+        with run.writing():
+            save_figure(figure, run.folder / "learning_curves.png")
         test = session.test()
     print(
         f"\n{dataset.name}, {test.count:,} test images: loss {test.loss:.4f}, "

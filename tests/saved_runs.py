@@ -20,7 +20,8 @@ def write_digits(path: Path, count: int, test_count: int = 90) -> Path:
 
 
 def saved_tensors(folder: Path, which: str) -> dict[str, np.ndarray]:
-    reader = tf.train.load_checkpoint(folder / "checkpoints" / which)
+    checkpoints = open_run(folder).checkpoints(which)
+    reader = tf.train.load_checkpoint(checkpoints.path(checkpoints.numbers[0]))
     names = [
         name
         for name in reader.get_variable_to_shape_map()

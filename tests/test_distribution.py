@@ -121,6 +121,15 @@ def test_the_first_of_two_workers_writes_the_run(history_alone, tmp_path):
     assert_same_history(open_run(tmp_path / "run"), "multi-worker", history_alone)
 
 
+def test_workers_with_different_settings_are_refused(tmp_path):
+    command = [*train_flags(tmp_path), "--strategy", "multi-worker", "--run", tmp_path / "run"]
+    flags = ([], ["--seed", 1])
+    workers = [start(command + more, config) for more, config in zip(flags, configs(), strict=True)]
+    for _, errors in [finish(worker, returncode=2) for worker in workers]:
+        assert errors.count("\n") == 1 and "different settings or data" in errors
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_missing_worker_is_named(monkeypatch):
     first, second = free_addresses(2)
     monkeypatch.setattr(cluster, "SECONDS_TO_WAIT", 1)

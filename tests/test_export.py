@@ -168,7 +168,7 @@ def test_exporting_twice_gives_the_same_bytes(suffix, run, tmp_path):
         assert one == other or name == "fingerprint.pb"  # which holds a random number
 
 
-@pytest.mark.parametrize("suffix", SAVE)
+@pytest.mark.parametrize("suffix", ["html", "npz", "tflite"])
 def test_an_export_replaces_an_older_one(suffix, small, tmp_path):
     path = tmp_path / f"model.{suffix}"
     for _ in range(2):
@@ -176,11 +176,11 @@ def test_an_export_replaces_an_older_one(suffix, small, tmp_path):
     assert [*tmp_path.iterdir()] == [path] and files_in(path)
 
 
-def test_a_folder_that_is_not_a_saved_model_is_left_alone(small, tmp_path):
+def test_an_existing_folder_is_left_alone(small, tmp_path):
     path = tmp_path / "mine.savedmodel"
     path.mkdir()
     (path / "letter.txt").write_text("dear")
-    with pytest.raises(UserError, match="is not a SavedModel"):
+    with pytest.raises(UserError, match="exists already: delete it"):
         save_saved_model(small, path)
     assert (path / "letter.txt").read_text() == "dear"
 

@@ -1,21 +1,21 @@
 """Results of many runs: kept, aggregated, and compared with published accuracies."""
 
 import dataclasses
-import json
-import os
 import shutil
-import subprocess
-import sys
+import signal
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
 from saved_runs import write_digits
+from worker_processes import finish, start
 
 from tf_lstm.plots.results import results_figure
 from tf_lstm.recipes import BASIC, DEEP, DEEP_READINGS, DEFAULT, KERAS_30, RECIPES, STACKED_32
 from tf_lstm.runs import results as results_module
+from tf_lstm.runs.locate import open_run
 from tf_lstm.runs.results import (
     LABELS,
     Result,
@@ -219,31 +219,41 @@ def test_no_two_recipes_have_the_same_settings():
     assert len({settings_text(recipe) for recipe in RECIPES.values()}) == len(RECIPES)
 
 
-def test_the_script_runs_what_is_missing_and_nothing_twice(tmp_path):
-    copy = tmp_path / "repository"
+@pytest.fixture
+def reproduce(tmp_path):
+    """A function that starts reproduce_results.py in a copy of the repository."""
     for folder in ("tf_lstm", "scripts"):
-        shutil.copytree(REPOSITORY / folder, copy / folder)
+        shutil.copytree(REPOSITORY / folder, tmp_path / "repository" / folder)
+    script = tmp_path / "repository" / "scripts" / "reproduce_results.py"
     data = write_digits(tmp_path / "digits.npz", 60, test_count=9)
+    return lambda: start([script, "--recipe", "basic", "--data", data, "--seeds", 1])
 
-    def reproduce(*flags):
-        command = [sys.executable, copy / "scripts" / "reproduce_results.py", "--recipe", "basic"]
-        command += ["--data", data, *flags]
-        environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
-        return subprocess.run(
-            list(map(str, command)), env=environment, capture_output=True, text=True
-        )
 
-    first = reproduce("--seeds", 1)
-    assert (first.returncode, first.stderr) == (0, "")
-    assert "basic, seed 0: run 1 of 1" in first.stdout
+def test_the_script_runs_what_is_missing_and_nothing_twice(reproduce, tmp_path):
+    copy = tmp_path / "repository"
+    output, errors = finish(reproduce())
+    assert errors == "" and "basic, seed 0: run 1 of 1" in output
     (result,) = read_results(copy / "figures" / "results.csv")
-    folder = next((copy / "runs" / "results").iterdir())
-    assert json.loads((folder / "test_result.json").read_text())["accuracy"] == pytest.approx(
-        result.test_accuracy, abs=1e-6
-    )
+    test = open_run(copy / "runs" / "results" / "basic-0").read_result()
+    assert test.accuracy == pytest.approx(result.test_accuracy, abs=1e-6)
     assert (copy / "figures" / "results.png").read_bytes().startswith(b"\x89PNG")
     table = (copy / "figures" / "results.md").read_text()
     shutil.rmtree(copy / "runs")
-    again = reproduce("--seeds", 1)
-    assert (again.returncode, again.stderr) == (0, "") and "run 1" not in again.stdout
-    assert not (copy / "runs").exists() and table in again.stdout
+    output, errors = finish(reproduce())
+    assert errors == "" and "run 1" not in output
+    assert not (copy / "runs").exists() and table in output
+
+
+@pytest.mark.slow
+def test_sigterm_also_ends_the_training(reproduce, tmp_path):
+    folder = tmp_path / "repository" / "runs" / "results" / "basic-0"
+    process = reproduce()
+    while not (folder / "settings.json").exists():
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.terminate()
+    _, errors = finish(process, 128 + signal.SIGTERM)
+    assert "the same command continues from here" in errors
+    with open_run(folder).locked():
+        pass  # no process is writing it
+    assert "run 1 of 1" in finish(reproduce())[0]

@@ -13,9 +13,10 @@ import pytest
 from tf_lstm.data.dataset import Dataset, Split
 from tf_lstm.data.synthetic import render_digits
 from tf_lstm.recipes import BASIC, RECIPES
+from tf_lstm.runs import locate, start
 from tf_lstm.runs import run as run_module
-from tf_lstm.runs import start
 from tf_lstm.runs.locate import create_run, open_run
+from tf_lstm.runs.run import Run
 from tf_lstm.runs.session import Session
 from tf_lstm.settings import Recipe
 from tf_lstm.terminal.errors import UserError
@@ -97,7 +98,7 @@ def test_a_new_setting_with_a_default_leaves_older_runs_and_checkpoints_valid(mo
     monkeypatch.setattr(run_module, "Recipe", NewerRecipe)
     newer = open_run(older.folder)
     assert newer.recipe.zoneout == 0.0 and newer.recipe.units == BASIC.units
-    assert Session(newer, DATASET, quiet=True).latest.checkpoints
+    assert Session(newer, DATASET, quiet=True).latest.number
     restored = newer.best_model()
     for name, variable in session.model.variables_by_name.items():
         np.testing.assert_array_equal(restored.variables_by_name[name], variable)
@@ -167,6 +168,35 @@ def test_a_run_that_is_being_trained_is_not_overwritten(tmp_path):
     with run.locked():
         refused(lambda: new_run(run.folder, overwrite=True), run.folder, "another process")
     assert open_run(run.folder).is_finished
+
+
+@pytest.mark.parametrize(
+    "owner, name, words",
+    [
+        (locate, "write_text_atomically", "another process"),  # while the folder is locked
+        (Run, "locked", "not empty"),  # after the folder was checked, before it is locked
+    ],
+)
+def test_of_two_processes_that_start_one_run_the_second_is_refused(
+    owner, name, words, tmp_path, monkeypatch
+):
+    original, refusals = getattr(owner, name), []
+
+    def start():
+        try:
+            new_run(tmp_path / "run")
+        except UserError as error:
+            refusals.append(str(error))
+
+    def start_another(*arguments):
+        monkeypatch.setattr(owner, name, original)
+        start()
+        return original(*arguments)
+
+    monkeypatch.setattr(owner, name, start_another)
+    start()
+    (refusal,) = refusals
+    assert words in refusal and open_run(tmp_path / "run").recipe == BASIC
 
 
 class Kill(Exception):

@@ -76,8 +76,8 @@ def test_a_file_that_is_not_a_reference_is_named(text, tmp_path):
     path = tmp_path / "reference.csv"
     if text is not None:
         path.write_text(text)
-    with pytest.raises(UserError, match=r"reference\.csv is not a table .*reference_networks\.py"):
-        read_references(path)
+    with pytest.raises(UserError, match=r"reference\.csv .*reference_networks\.py"):
+        reference_accuracies(path, "MNIST")
 
 
 def test_a_single_kind_of_loss_is_not_explained():

@@ -119,7 +119,7 @@ def main() -> None:
     from tf_lstm.plots.reference import Reference, best_width, read_references
 
     dataset = load_dataset(flags.data)
-    finished = read_references(flags.output) if Path(flags.output).exists() else []
+    finished = read_references(flags.output)
     if {(line.data, line.epochs) for line in finished} - {(dataset.name, flags.epochs)}:
         raise UserError(
             f"{flags.output} holds accuracies on other data or after other --epochs: name another "

@@ -2,7 +2,6 @@
 
 import contextlib
 import errno
-import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +11,7 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 
 from tf_lstm.model import IMAGES, RowClassifier
 from tf_lstm.terminal.errors import UserError
-from tf_lstm.terminal.files import atomic_path
+from tf_lstm.terminal.files import atomic_path, failure
 from tf_lstm.terminal.startup import quiet_libraries
 
 
@@ -39,16 +38,14 @@ def save_saved_model(model: RowClassifier, path: Path) -> None:
     """Write a SavedModel with the signatures `classify` and `row_predictions`.
 
     Raises:
-        UserError: it cannot be written, or `path` is something other than a SavedModel.
+        UserError: it cannot be written, or exists already.
     """
-    if path.exists() and not (path / "saved_model.pb").exists():
-        raise UserError(f"{path} exists and is not a SavedModel: choose another path.")
+    if path.exists():  # renaming cannot replace a folder
+        raise UserError(f"{path} exists already: delete it, or choose another path.")
     exported = ExportedModel(model)
     signatures = {"classify": exported.classify, "row_predictions": exported.row_predictions}
     with atomic_path(path, (".savedmodel",)) as temporary, tensorflow_errors():
         tf.saved_model.save(exported, temporary, signatures)
-        if path.exists():  # renaming cannot replace a folder
-            os.replace(path, temporary.with_name("previous"))  # deleted with the temporary folder
 
 
 def save_litert(model: RowClassifier, path: Path) -> None:
@@ -91,4 +88,4 @@ def tensorflow_errors() -> Iterator[None]:
     try:
         yield
     except tf.errors.OpError as error:
-        raise OSError(errno.EIO, error.message) from error
+        raise OSError(errno.EIO, failure(error)) from error

@@ -3,12 +3,12 @@
 scripts/benchmarks/reference_networks.py trains the networks.
 """
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple, get_type_hints
+from typing import NamedTuple
 
 from tf_lstm.terminal.errors import UserError
+from tf_lstm.terminal.files import read_records
 
 
 class Reference(NamedTuple):
@@ -26,21 +26,9 @@ class Reference(NamedTuple):
 
 
 def read_references(path: str | Path) -> list[Reference]:
-    """All lines of the file.
-
-    Raises:
-        UserError: the file is not such a table.
-    """
-    types = get_type_hints(Reference)
-    try:
-        with open(path, encoding="utf-8", newline="") as file:
-            lines = list(csv.DictReader(file))
-        return [Reference(*(types[name](line[name]) for name in types)) for line in lines]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(
-            f"{path} is not a table written by scripts/benchmarks/reference_networks.py: "
-            "choose another file."
-        ) from error
+    """All lines of the file; none if there is no file."""
+    remedy = "choose another, or write it with scripts/benchmarks/reference_networks.py"
+    return read_records(Path(path), Reference, remedy)
 
 
 def best_width(references: Sequence[Reference]) -> int:

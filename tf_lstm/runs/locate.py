@@ -1,5 +1,6 @@
 """Creates the folders of new runs, and opens existing runs."""
 
+import hashlib
 import json
 import os
 import platform
@@ -7,6 +8,7 @@ import shutil
 import time
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -75,14 +77,14 @@ def create_run(
             "numpy": np.__version__,
         },
     }
+    settings["checksum"] = compute_checksum(settings)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        is_run = (folder / "settings.json").exists() and all(map(is_of_run, folder.iterdir()))
-        if not (overwrite and is_run or is_unstarted(folder)):
-            raise UserError(f"{folder} is not empty: name a new folder with --run.")
-        if any(folder.iterdir()):
+        require_free(folder, overwrite)  # before the lock is created there
+        with Run(folder, {}).locked():
+            require_free(folder, overwrite)  # another process may just have started a run
             remove_run(folder)
-        write_text_atomically(folder / "settings.json", json.dumps(settings, indent=2) + "\n")
+            write_text_atomically(folder / "settings.json", json.dumps(settings, indent=2) + "\n")
         if newest:
             RUNS.mkdir(exist_ok=True)
             write_text_atomically(LATEST, f"{folder}\n")
@@ -91,6 +93,19 @@ def create_run(
             f"{folder} cannot be used for the run ({error.strerror}): name another with --run."
         ) from error
     return Run(folder, settings)
+
+
+def compute_checksum(settings: dict[str, Any]) -> str:
+    """A hash of all settings, so that damage to the file is noticed."""
+    others = {name: value for name, value in settings.items() if name != "checksum"}
+    return hashlib.sha256(json.dumps(others).encode()).hexdigest()
+
+
+def require_free(folder: Path, overwrite: bool) -> None:
+    """Raise a UserError unless a folder has no run, or only one that may be overwritten."""
+    is_run = (folder / "settings.json").exists() and all(map(is_of_run, folder.iterdir()))
+    if not (overwrite and is_run or is_unstarted(folder)):
+        raise UserError(f"{folder} is not empty: name a new folder with --run.")
 
 
 def is_of_run(path: Path) -> bool:
@@ -112,13 +127,12 @@ def remove_run(folder: Path) -> None:
 
     If the process is killed here, the folder either still holds the whole run, or `is_unstarted`.
     """
-    with Run(folder, {}).locked():
-        if (folder / "settings.json").exists():
-            os.replace(folder / "settings.json", folder / UNFINISHED)
-        for path in [*folder.iterdir()]:
-            if is_of_run(path) and path.name not in ("lock", UNFINISHED):
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
-        (folder / UNFINISHED).unlink(missing_ok=True)
+    if (folder / "settings.json").exists():
+        os.replace(folder / "settings.json", folder / UNFINISHED)
+    for path in [*folder.iterdir()]:
+        if is_of_run(path) and path.name not in ("lock", UNFINISHED):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    (folder / UNFINISHED).unlink(missing_ok=True)
 
 
 def unused_folder(recipe_name: str) -> Path:
@@ -145,25 +159,26 @@ def open_run(folder: str | Path | None = None) -> Run:
             )
         folder = LATEST
     path = Path(folder).expanduser()
-    if path.is_file() and path.name == LATEST.name:
-        path = Path(path.read_text(encoding="utf-8").strip())
-    settings_file = path / "settings.json"
     try:
-        settings = json.loads(settings_file.read_text(encoding="utf-8"))
+        if path.is_file() and path.name == LATEST.name:
+            path = Path(path.read_text(encoding="utf-8").strip())
+        settings = json.loads((path / "settings.json").read_text(encoding="utf-8"))
         run = Run(path, settings)
         _ = run.recipe, settings["data"]["source"], settings["data"]["checksum"]
         _ = [settings[name] for name in REQUIRED]
+        if settings.get("checksum") not in (None, compute_checksum(settings)):
+            raise ValueError("its checksum is wrong")
     except OSError as error:
         if path.is_dir() and is_unstarted(path):
             remedy = f"start its training again with --run {path}, or name another folder"
         else:
             remedy = "name another folder"
         raise UserError(
-            f"{path} is not a run's folder ({settings_file.name}: {error.strerror}): {remedy}."
+            f"{path} is not a run's folder (settings.json: {error.strerror}): {remedy}."
         ) from error
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(
-            f"{settings_file} does not hold the settings of a run of this version ({error}): name "
-            "another run."
+            f"{path / 'settings.json'} does not hold the settings of a run of this version "
+            f"({error}): name another run."
         ) from error
     return run

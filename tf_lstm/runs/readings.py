@@ -1,10 +1,19 @@
 """Accuracies on the test images during a training, for a comparison with published readings."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
-from tf_lstm.terminal.files import write_text_atomically
+from tf_lstm.terminal.files import read_records, write_text_atomically
 
 READINGS = "test_readings.csv"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A line of the file."""
+
+    step: int
+    test_accuracy: float
 
 
 def write_readings(folder: Path, readings: dict[int, float]) -> None:
@@ -15,6 +24,6 @@ def write_readings(folder: Path, readings: dict[int, float]) -> None:
 
 def read_readings(folder: Path) -> dict[int, float]:
     """The test accuracies that `write_readings` wrote; none without `test_every`."""
-    path = folder / READINGS
-    _, *lines = path.read_text(encoding="utf-8").split() if path.exists() else [""]
-    return {int(step): float(share) for step, share in (line.split(",") for line in lines)}
+    remedy = "restore the file, or choose another run"
+    readings = read_records(folder / READINGS, Reading, remedy)
+    return {reading.step: reading.test_accuracy for reading in readings}

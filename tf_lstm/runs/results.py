@@ -4,17 +4,14 @@ The file has a line for each finished run with all of its settings, so that a co
 hours can be interrupted, resumed on another day, and extended with more seeds.
 """
 
-import csv
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, astuple, dataclass, fields
 from pathlib import Path
-from typing import get_type_hints
 
 from tf_lstm.recipes import RECIPES
 from tf_lstm.settings import LABELS, Recipe
-from tf_lstm.terminal.errors import UserError
-from tf_lstm.terminal.files import write_table
+from tf_lstm.terminal.files import read_records, write_table
 
 
 @dataclass(frozen=True)
@@ -31,6 +28,9 @@ class Result:
     settings: str  # every setting of the recipe, as JSON
     test_readings: str = ""  # accuracies during training, if the recipe has `test_every`
     system: str = "this project"  # or one of scripts/benchmarks/keras_controls.py
+
+    def __post_init__(self) -> None:
+        json.loads(self.settings)  # raises a ValueError if it is damaged
 
 
 def settings_text(recipe: Recipe) -> str:
@@ -56,24 +56,7 @@ def read_results(path: str | Path) -> list[Result]:
     Raises:
         UserError: the file does not hold results.
     """
-    path = Path(path)
-    if not path.exists():
-        return []
-    try:
-        with open(path, encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))
-        types = get_type_hints(Result)
-        results = [
-            Result(**{name: types[name](row[name]) for name in types if name in row})
-            for row in rows
-        ]
-        for result in results:
-            json.loads(result.settings)
-        return results
-    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
-        raise UserError(
-            f"{path} does not hold results of this version: move it away, or name another --output."
-        ) from error
+    return read_records(Path(path), Result, "move it away, or name another --output")
 
 
 def write_results(results: Iterable[Result], path: str | Path) -> None:

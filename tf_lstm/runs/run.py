@@ -10,14 +10,12 @@ checkpoints/best/       the weights with the best validation accuracy, or the la
 """
 
 import contextlib
-import csv
 import importlib.util
 import json
-import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
 import tensorflow as tf
 
@@ -26,18 +24,17 @@ from tf_lstm.engines.build import build_model
 from tf_lstm.evaluation import Evaluation
 from tf_lstm.model import RowClassifier
 from tf_lstm.rows import IMAGE_SIZE
+from tf_lstm.runs.checkpoints import Checkpoints
 from tf_lstm.runs.readings import READINGS
 from tf_lstm.settings import Recipe
 from tf_lstm.terminal.errors import UserError
-from tf_lstm.terminal.files import write_text_atomically
+from tf_lstm.terminal.files import failure, read_records, write_text_atomically
 from tf_lstm.train_loop import EpochMetrics
 
 # Windows has no fcntl, and there nothing prevents two processes from writing one run.
 fcntl: Any = importlib.import_module("fcntl") if importlib.util.find_spec("fcntl") else None
 
 FILES = ("settings.json", "history.csv", "learning_curves.png", "test_result.json", READINGS)
-# What TensorFlow raises for a damaged checkpoint, or for another model's.
-DAMAGES = (tf.errors.OpError, AssertionError, ValueError, IndexError, RuntimeError)
 
 
 class Run:
@@ -71,39 +68,10 @@ class Run:
         """The run's model with its initial values."""
         return build_model(self.recipe, self.settings["seed"], engine, precision=precision)
 
-    def checkpoints(self, which: str, **objects: tf.Module) -> tf.train.CheckpointManager:
-        """The manager of `which` checkpoints, "best" or "latest", of these objects."""
+    def checkpoints(self, which: str, **objects: tf.Module) -> Checkpoints:
+        """The `which` checkpoints, "best" or "latest", of these objects."""
         folder = self.folder / "checkpoints" / which
-        keep = 2 if which == "latest" else 1
-        return tf.train.CheckpointManager(tf.train.Checkpoint(**objects), folder, max_to_keep=keep)
-
-    def restore(self, manager: tf.train.CheckpointManager) -> bool:
-        """Restore a manager's objects from its newest intact checkpoint.
-
-        Returns:
-            Whether there was one.
-
-        Raises:
-            UserError: there are checkpoints, but none that is intact and fits the settings.
-        """
-        damaged: list[tuple[str, Exception]] = []
-        for path in reversed(manager.checkpoints):
-            try:
-                status = manager.checkpoint.restore(path)
-                status.assert_existing_objects_matched().expect_partial()
-            except DAMAGES as error:
-                damaged.append((path, error))
-            else:
-                if damaged:
-                    print(f"{damaged[0][0]} is damaged: {path} is used instead.", file=sys.stderr)
-                return True
-        if damaged:
-            path, first_error = damaged[0]
-            raise UserError(
-                f"{path} cannot be read or does not fit {self.folder / 'settings.json'}, and no "
-                "older one does: choose another run."
-            ) from first_error
-        return False
+        return Checkpoints(folder, keep=2 if which == "latest" else 1, **objects)
 
     def best_model(self) -> RowClassifier:
         """The model with the weights that the recipe keeps.
@@ -112,9 +80,10 @@ class Run:
             UserError: the run has no such checkpoint yet, or it does not fit the settings.
         """
         model = self.new_model()
-        if not self.restore(self.checkpoints("best", model=model)):
+        best = self.checkpoints("best", model=model)
+        if not best.restore():
             raise UserError(
-                f"{self.folder} has no finished epoch yet: resume its training, or choose another "
+                f"{best.folder} holds no checkpoint: resume the run's training, or choose another "
                 "run."
             )
         return model
@@ -163,11 +132,14 @@ class Run:
         """Turn a failure to write the run's files in a `with` block into a UserError."""
         try:
             yield
-        except (OSError, tf.errors.OpError) as error:
-            reason = error.strerror if isinstance(error, OSError) else error.message
+        except (OSError, tf.errors.OpError, UserError) as error:
+            cause = error.__cause__ or error  # a UserError says to choose another path
+            path = getattr(cause, "filename2", None) or getattr(cause, "filename", None)
+            started = (self.folder / "settings.json").exists()
+            remedy = f"continue with --resume {self.folder}" if started else "start again"
             raise UserError(
-                f"{self.folder} cannot be written ({reason}): make room there, and continue with "
-                "--resume."
+                f"{path or self.folder} cannot be written ({failure(cause)}): make room there, and "
+                f"{remedy}."
             ) from error
 
     def write_history(self, history: list[EpochMetrics]) -> None:
@@ -177,17 +149,27 @@ class Run:
         write_text_atomically(self.folder / "history.csv", "\n".join(lines) + "\n")
 
     def read_history(self) -> list[EpochMetrics]:
-        """The epochs that `write_history` wrote; none before the end of the first epoch."""
-        if not (self.folder / "history.csv").exists():
-            return []
-        types = get_type_hints(EpochMetrics)
-        with open(self.folder / "history.csv", encoding="utf-8", newline="") as file:
-            return [
-                EpochMetrics(**{name: types[name](row[name]) for name in types})
-                for row in csv.DictReader(file)
-            ]
+        """The epochs that `write_history` wrote; none before the end of the first epoch.
+
+        Raises:
+            UserError: the file is damaged.
+        """
+        remedy = "restore the file, or choose another run"
+        return read_records(self.folder / "history.csv", EpochMetrics, remedy)
 
     def write_result(self, test: Evaluation) -> None:
         """Write test_result.json, the evaluation of the test images."""
         text = json.dumps(asdict(test), indent=2) + "\n"
         write_text_atomically(self.folder / "test_result.json", text)
+
+    def read_result(self) -> Evaluation:
+        """The evaluation that `write_result` wrote.
+
+        Raises:
+            UserError: the file is missing or damaged.
+        """
+        path = self.folder / "test_result.json"
+        try:
+            return Evaluation(**json.loads(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError) as error:
+            raise UserError(f"{path} is not a test's result: choose another run.") from error

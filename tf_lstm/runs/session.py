@@ -71,7 +71,7 @@ class Session(Hooks):
         self.best = run.checkpoints("best", model=self.model)
         self.history: list[EpochMetrics] = []
         self.readings: dict[int, float] = {}
-        if run.restore(self.latest):
+        if self.latest.restore():
             # The history may be an epoch ahead of the checkpoint: that epoch is repeated.
             step = self.trainer.step
             self.history = [metrics for metrics in run.read_history() if metrics.step <= step]

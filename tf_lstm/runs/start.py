@@ -4,6 +4,7 @@ import argparse
 import atexit
 import shutil
 import tempfile
+import zlib
 
 import tensorflow as tf
 
@@ -23,17 +24,19 @@ def new_run(flags: argparse.Namespace) -> Started:
     strategy_name, recipe = flags.strategy or "none", flags.recipe_settings
     strategy = new_strategy(strategy_name, flags.replicas)
     dataset = load_dataset(flags.data, recipe.validation)
+    seed, engine = flags.seed or 0, usable_engine(flags.engine or "cell", recipe)
+    precision = flags.precision if flags.precision and engine == "folded" else "float32"
+    require_same(strategy, f"{recipe} {seed} {engine} {precision} {dataset.checksum}")
     folder = flags.run if is_chief(strategy_name) else scratch_folder()
-    engine = usable_engine(flags.engine or "cell", recipe)
     run = create_run(
         folder,
         recipe,
-        flags.seed or 0,
+        seed,
         dataset,
         flags.overwrite,
         newest=folder == flags.run,
         engine=engine,
-        precision=flags.precision if flags.precision and engine == "folded" else "float32",
+        precision=precision,
         shards=count_shards(strategy_name, strategy),
         strategy=strategy_name,
         replicas=strategy.num_replicas_in_sync,
@@ -68,6 +71,17 @@ def resume_run(flags: argparse.Namespace) -> Started:
         copy = shutil.copytree(run.folder, scratch_folder(), dirs_exist_ok=True)
         run = Run(copy, run.settings)
     return run, dataset, strategy
+
+
+def require_same(strategy: tf.distribute.Strategy, text: str) -> None:
+    """Raise a UserError unless all workers call this with the same text."""
+    if isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+        number = zlib.crc32(text.encode())
+        if len(set(strategy.gather(tf.constant([number], tf.int64), axis=0).numpy())) > 1:
+            raise UserError(
+                "The workers have different settings or data: start the same command with the same "
+                "data on each."
+            )
 
 
 def scratch_folder() -> str:

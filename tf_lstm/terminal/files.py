@@ -6,8 +6,11 @@ import tempfile
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar, get_type_hints
 
 from tf_lstm.terminal.errors import UserError
+
+Record = TypeVar("Record")
 
 
 def temporary_path(path: Path) -> Path:
@@ -46,7 +49,7 @@ def atomic_path(path: str | Path, suffixes: Collection[str]) -> Iterator[Path]:
             yield temporary
             os.replace(temporary, path)
     except OSError as error:
-        raise UserError(f"Cannot write {path} ({error.strerror}): choose another path.") from error
+        raise UserError(f"Cannot write {path} ({failure(error)}): choose another path.") from error
 
 
 def write_table(path: str | Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -60,10 +63,35 @@ def write_table(path: str | Path, header: Sequence[str], rows: Iterable[Sequence
         table.writerows(rows)
 
 
+def read_records(path: Path, kind: type[Record], remedy: str) -> list[Record]:
+    """Read a CSV file with a column for each field of a class; without a file there are no records.
+
+    Args:
+        path: the file.
+        kind: a dataclass or NamedTuple; a field with a default may lack its column.
+        remedy: what to do about a damaged file, for the message of the `UserError`.
+    """
+    if not path.exists():
+        return []
+    types = get_type_hints(kind)
+    try:
+        with open(path, encoding="utf-8", newline="") as file:
+            rows = csv.DictReader(file)
+            return [kind(**{n: types[n](row[n]) for n in types if n in row}) for row in rows]
+    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
+        raise UserError(f"{path} is damaged or of another version: {remedy}.") from error
+
+
 def write_markdown(path: str | Path, text: str) -> None:
     """Write a Markdown file atomically; raises the same errors as `atomic_path`."""
     with atomic_path(path, (".md",)) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def failure(error: BaseException) -> str:
+    """Why a file operation failed, in the system's words; TensorFlow puts its own around them."""
+    reason = getattr(error, "strerror", None) or getattr(error, "message", None) or str(error)
+    return reason.rpartition("; ")[2].partition(" [")[0]
 
 
 def join_choices(choices: Iterable[str]) -> str:
