@@ -1,4 +1,4 @@
-"""Fixtures for all tests. TensorFlow is imported as the scripts import it."""
+"""Options and fixtures for all tests. TensorFlow is imported as the scripts import it."""
 
 import sys
 from pathlib import Path
@@ -11,6 +11,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from tf_lstm.terminal.startup import import_tensorflow
 
 import_tensorflow()
+
+
+def pytest_addoption(parser):
+    parser.addoption("--cases", type=int, help="cases of each test marked `fuzz`")
+    parser.addoption("--kills", type=int, default=20, help="kills of one training")
+    parser.addoption("--every", type=int, default=5, help="distance of the tested crash points")
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 /* Loaded into a program with LD_PRELOAD: stops it at one of its file operations.
 
-   The operations on paths below $CRASH_FOLDER are counted, and each appends its name as a line to
-   $CRASH_LOG. Operation number $CRASH_AT (from 1) fails with the error number $CRASH_ERRNO. If that
+   The operations on paths that start with $CRASH_FOLDER are counted, and each appends its name and
+   its path as a line to $CRASH_LOG. Operation number $CRASH_AT (from 1) fails with the error number $CRASH_ERRNO. If that
    is 0, the process is killed instead: before the operation, or halfway through a write. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -20,17 +20,19 @@
 
 static atomic_int operations;
 
+void count_from_zero(void) { operations = 0; }
+
 static int number(const char *variable) {
     const char *value = getenv(variable);
     return value ? atoi(value) : 0;
 }
 
-static void append_to_log(const char *name) {
+static void append_to_log(const char *name, const char *path) {
     const char *log = getenv("CRASH_LOG");
     int file = log ? ORIGINAL(open)(log, O_WRONLY | O_CREAT | O_APPEND, 0600) : -1;
-    char line[64];
+    char line[5000];
     if (file >= 0) {
-        ORIGINAL(write)(file, line, snprintf(line, sizeof line, "%s\n", name));
+        ORIGINAL(write)(file, line, snprintf(line, sizeof line, "%s %s\n", name, path));
         close(file);
     }
 }
@@ -39,7 +41,7 @@ static void append_to_log(const char *name) {
 static int is_crash_point(const char *name, const char *path) {
     const char *folder = getenv("CRASH_FOLDER");
     if (!folder || !path || strncmp(path, folder, strlen(folder))) return 0;
-    append_to_log(name);
+    append_to_log(name, path);
     return atomic_fetch_add(&operations, 1) + 1 == number("CRASH_AT");
 }
 
@@ -72,6 +74,17 @@ int mkdir(const char *path, mode_t mode) {
 
 int unlink(const char *path) {
     return is_crash_point("unlink", path) ? stop() : ORIGINAL(unlink)(path);
+}
+
+int rmdir(const char *path) {
+    return is_crash_point("rmdir", path) ? stop() : ORIGINAL(rmdir)(path);
+}
+
+/* Python deletes the files in a folder with this one. */
+int unlinkat(int folder, const char *path, int flags) {
+    int stops = folder == AT_FDCWD ? is_crash_point("unlinkat", path)
+                                   : is_crash_point_of_file("unlinkat", folder);
+    return stops ? stop() : ORIGINAL(unlinkat)(folder, path, flags);
 }
 
 /* Python opens files with these two, TensorFlow with fopen. */

@@ -161,6 +161,7 @@ def test_commands_run_as_written(tmp_path):
 
 def test_every_flag_exists():
     paths = [*(REPOSITORY / "scripts").rglob("*.py"), *(REPOSITORY / "tf_lstm").rglob("flags.py")]
+    paths.append(REPOSITORY / "tests" / "conftest.py")
     defined = "".join(path.read_text(encoding="utf-8") for path in paths)
     flags = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", "".join(PAGES.values())))
     for flag in flags - {"--help"}:

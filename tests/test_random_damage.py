@@ -1,130 +1,142 @@
 """Files with random damage give either valid arrays or one sentence that names the file.
 
-Hypothesis samples the damage. It must not find an exception other than `UserError`, an array of a
-wrong shape or type, a modified file, or memory that grows with a size in a header.
+There must be no exception other than `UserError`, no array of a wrong shape, type or content, no
+modified file, and no memory that grows with a size in a header. `--cases 1000000` tests more.
 """
 
+import gzip
 import io
-import tracemalloc
+import random
+import resource
 import warnings
+from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from damage import damage
 from PIL import Image
-from test_data import IDX_NAMES, make_arrays, write_idx, write_npz
+from test_data import idx_bytes, make_arrays, write_npz
 
 from tf_lstm.data.dataset import load_dataset
-from tf_lstm.data.photo import prepare_photo
+from tf_lstm.data.files import ARRAYS, read_folder_or_npz, read_idx
+from tf_lstm.data.photo import FORMATS, prepare_photo
 from tf_lstm.data.synthetic import render_digits
 from tf_lstm.terminal.errors import UserError
 
+ARRAYS_BEFORE = make_arrays(3, 2)
 PAPER = 255 - render_digits(1, seed=0)[0][0]
-LARGEST_PEAK = 100e6  # bytes; the files here hold less than 40 kB
-many = settings(
-    max_examples=200,
-    deadline=None,
-    derandomize=True,  # the same damage on every machine
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
+LARGEST_GROWTH = 1_000_000  # KiB of memory in use; a picture may have 50 million pixels
+
+pytestmark = pytest.mark.fuzz
 
 
-@st.composite
-def damages(draw):
-    """A function that cuts, changes or lengthens bytes at random places, mostly near the start."""
-    place = st.one_of(st.integers(0, 40), st.integers(0, 100_000))
-    changes = draw(
-        st.lists(
-            st.tuples(st.sampled_from(["cut", "set", "insert"]), place, st.binary(max_size=8)),
-            min_size=1,
-            max_size=4,
-        )
-    )
+@pytest.fixture
+def each_case(request):
+    """Calls a test for each case with its own source of randomness, and counts its outcomes.
 
-    def damage(content):
-        for kind, start, new in changes:
-            start %= len(content) + 1
-            end = start if kind == "insert" else start + len(new)
-            content = content[:start] if kind == "cut" else content[:start] + new + content[end:]
-        return content
+    The test returns whether the file was read; None for a case that does not exist.
+    """
 
-    return damage
+    def call(test, default=200):
+        cases, outcomes = request.config.getoption("--cases") or default, Counter()
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        for case in range(cases):
+            try:
+                outcomes[test(random.Random(case))] += 1
+            except Exception as error:
+                raise AssertionError(f"case {case}") from error
+        assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - peak < LARGEST_GROWTH
+        print(f"{cases:,} cases: {outcomes[True]:,} read, {outcomes[False]:,} refused")
+        assert outcomes[True] and outcomes[False]
+
+    return call
 
 
-def read_bounded(read, path):
-    """`read()`, or None for a UserError; checks the memory and that `path` is unchanged."""
+def read_or_refuse(read, path):
+    """`read()`, or None if it refuses the file in one sentence."""
     before = path.read_bytes()
-    tracemalloc.start()
     try:
-        result = read()
+        return read()
     except UserError as error:
-        assert str(path.parent) in str(error) and "\n" not in str(error)
-        result = None
+        assert str(path.parent) in str(error) and "\n" not in str(error), error
+        return None
     finally:
-        peak = tracemalloc.get_traced_memory()[1]
-        tracemalloc.stop()
-    assert peak < LARGEST_PEAK
-    assert path.read_bytes() == before
-    return result
-
-
-def check(dataset):
-    for split in (dataset.train, dataset.validation, dataset.test):
-        assert split.images.shape == (len(split.labels), 28, 28)
-        assert split.images.dtype == np.uint8 and split.labels.dtype == np.int32
-        assert ((split.labels >= 0) & (split.labels <= 9)).all()
+        assert path.read_bytes() == before
 
 
 @pytest.mark.parametrize("ending", ["", ".gz"])
-@given(damage=damages(), number=st.integers(0, 3))
-@many
-def test_idx_files(ending, damage, number, tmp_path):
-    folder = write_idx(tmp_path / "digits", make_arrays(), ending=ending)
-    path = folder / (IDX_NAMES[number] + ending)
-    path.write_bytes(damage(path.read_bytes()))
-    if dataset := read_bounded(lambda: load_dataset(folder), path):
-        check(dataset)
+def test_idx_files(ending, each_case, tmp_path):
+    compress = gzip.compress if ending else bytes
+    contents = [compress(idx_bytes(array)) for array in ARRAYS_BEFORE]
+
+    def test(source):
+        number = source.randrange(4)
+        _, name, shape = ARRAYS[number]
+        path = tmp_path / f"{name}-idx{1 + len(shape)}-ubyte{ending}"
+        path.write_bytes(damage(contents[number], source))
+        array = read_or_refuse(lambda: read_idx(tmp_path, name, shape), path)
+        if array is not None:
+            assert array.shape[1:] == shape and array.dtype == np.uint8
+            if ending:  # a gzip file has a checksum
+                np.testing.assert_array_equal(array, ARRAYS_BEFORE[number])
+        return array is not None
+
+    each_case(test)
 
 
-@given(damage=damages())
-@many
-def test_npz_files(damage, tmp_path):
-    path = write_npz(tmp_path / "mnist.npz", make_arrays())
-    path.write_bytes(damage(path.read_bytes()))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # NumPy's about damaged headers
-        if dataset := read_bounded(lambda: load_dataset(path), path):
-            check(dataset)
+def test_npz_files(each_case, tmp_path):
+    path = write_npz(tmp_path / "mnist.npz", ARRAYS_BEFORE)
+    content = path.read_bytes()
+
+    def test(source):
+        path.write_bytes(damage(content, source))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # NumPy's about damaged headers
+            arrays = read_or_refuse(lambda: read_folder_or_npz(path), path)
+        for array, before in zip(arrays or (), ARRAYS_BEFORE, strict=False):
+            np.testing.assert_array_equal(array, before)  # a zip file has checksums
+        return arrays is not None
+
+    each_case(test)
 
 
-@given(
-    name=st.sampled_from(["x_train", "y_train", "x_test", "y_test"]),
-    kind=st.sampled_from(["u1", "i1", "i8", "u8", "f4", "f8", "c8", "?", "U3", "M8[s]", "O"]),
-    value=st.sampled_from([0, 3, 9, 10, -1, 300, 2**40, np.nan, np.inf]),
-    shape=st.lists(st.sampled_from([0, 1, 5, 24, 28]), max_size=4).map(tuple),
-)
-@many
-def test_npz_arrays_of_any_type_shape_and_value(name, kind, value, shape, tmp_path):
-    with np.errstate(all="ignore"), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            array = np.full(shape, value).astype(kind)
-        except (ValueError, TypeError, OverflowError):
-            return  # no such array exists
-    path = write_npz(tmp_path / "mnist.npz", make_arrays(), **{name: array})
-    if dataset := read_bounded(lambda: load_dataset(path), path):
-        check(dataset)
+def test_npz_arrays_of_any_type_shape_and_value(each_case, tmp_path):
+    kinds = ("u1", "i1", "i8", "u8", "f4", "f8", "c8", "?", "U3", "M8[s]", "O")
+    values = (0, 3, 9, 10, -1, 300, 2**40, np.nan, np.inf)
+
+    def test(source):
+        number = source.randrange(4)
+        shape = tuple(source.choice((0, 1, 2, 3, 24, 28)) for _ in range(source.randrange(5)))
+        shape = source.choice((shape, ARRAYS_BEFORE[number].shape))
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                array = np.full(shape, source.choice(values)).astype(source.choice(kinds))
+            except (ValueError, TypeError, OverflowError):
+                return None  # no such array exists
+        changes = {ARRAYS[number][0]: array}
+        path = write_npz(tmp_path / "mnist.npz", ARRAYS_BEFORE, **changes)
+        dataset = read_or_refuse(lambda: load_dataset(path), path)
+        for split in (dataset.train, dataset.validation, dataset.test) if dataset else ():
+            assert split.images.shape == (len(split.labels), 28, 28)
+            assert split.images.dtype == np.uint8 and split.labels.dtype == np.int32
+            assert ((split.labels >= 0) & (split.labels <= 9)).all()
+        return dataset is not None
+
+    each_case(test)
 
 
-@pytest.mark.parametrize("kind", ["png", "jpeg", "gif", "bmp"])
-@given(damage=damages())
-@many
-def test_pictures(kind, damage, tmp_path):
+@pytest.mark.parametrize("kind", FORMATS)
+def test_pictures(kind, each_case, tmp_path):
     content = io.BytesIO()
     Image.fromarray(PAPER).save(content, kind)
-    path = tmp_path / f"mine.{kind}"
-    path.write_bytes(damage(content.getvalue()))
-    image = read_bounded(lambda: prepare_photo(path), path)
-    if image is not None:
-        assert image.shape == (28, 28) and image.dtype == np.uint8 and image.max() > 0
+    path = tmp_path / "mine.picture"
+
+    def test(source):
+        path.write_bytes(damage(content.getvalue(), source))
+        image = read_or_refuse(lambda: prepare_photo(path), path)
+        if image is not None:
+            assert image.shape == (28, 28) and image.dtype == np.uint8 and image.max() > 0
+        return image is not None
+
+    each_case(test)
