@@ -80,13 +80,16 @@ class Run:
             UserError: the run has no such checkpoint yet, or it does not fit the settings.
         """
         model = self.new_model()
-        best = self.checkpoints("best", model=model)
+        self.restore_best(self.checkpoints("best", model=model))
+        return model
+
+    def restore_best(self, best: Checkpoints) -> None:
+        """Restore the "best" checkpoint, with the same errors as `best_model`."""
         if not best.restore():
             raise UserError(
                 f"{best.folder} holds no checkpoint: resume the run's training, or choose another "
                 "run."
             )
-        return model
 
     def require_rows(self) -> None:
         """Raise a UserError unless the network reads an image's rows from top to bottom.

@@ -181,8 +181,8 @@ class Session(Hooks):
 
     def test(self) -> Evaluation:
         """Evaluate the test images with the weights that were kept, and save the result."""
-        images, labels = self.dataset.test.images, self.dataset.test.labels
-        test = evaluate(self.run.best_model(), images, labels)
+        self.run.restore_best(self.best)  # into the trained model, so that nothing is traced again
+        test = evaluate(self.model, self.dataset.test.images, self.dataset.test.labels)
         with self.run.writing():
             self.run.write_result(test)
         return test
