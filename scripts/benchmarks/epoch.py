@@ -20,7 +20,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from systems import FLOORS, MATRIX_SIZE, available_systems, count_operations
+from floors import MATRIX_SIZE
+from systems import FLOORS, available_systems, count_operations
 
 from tf_lstm.terminal.errors import UserError
 from tf_lstm.terminal.exit import run_script

@@ -13,25 +13,21 @@ import json
 import resource
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from floors import engine_products, matrix_product
 from frameworks import LEARNING_RATE, Settings, Workload, keras, pytorch
 
 from tf_lstm.recipes import DEFAULT
 from tf_lstm.terminal.startup import cores, import_tensorflow
-
-if TYPE_CHECKING:  # importing it at run time would make `--help` slow
-    import tensorflow as tf
-
-MATRIX_SIZE = 2048
 
 
 class System(NamedTuple):
@@ -74,54 +70,6 @@ def this_project(
         lambda: in_batches(model.image_logits, images).argmax(axis=1),
         lambda: trainer.train_steps(order[: recipe.batch_size]),
     )
-
-
-def matrix_product(settings: Settings, images: np.ndarray, labels: np.ndarray) -> Workload:
-    """A large matrix product on all cores: the fastest the machine can be."""
-    import tensorflow as tf
-
-    matrix = tf.random.normal((MATRIX_SIZE, MATRIX_SIZE))
-
-    def multiply() -> None:
-        tf.matmul(matrix, matrix).numpy()
-
-    return Workload(multiply, multiply, multiply)
-
-
-def engine_products(settings: Settings, images: np.ndarray, labels: np.ndarray) -> Workload:
-    """The matrix products of the folded engine and nothing else, in its shapes and shards."""
-    import_tensorflow()
-    import tensorflow as tf
-
-    from tf_lstm.engines.folded import STEPS_PER_PRODUCT
-
-    units, time_steps = settings["units"], settings["time_steps"]
-    shard = settings["batch_size"] // cores()
-
-    def products(features: int) -> Iterator["tf.Tensor"]:
-        """The products of one layer and one shard."""
-        kernel = tf.random.normal((features + 1 + units, 4 * units))
-        transposed_kernel = tf.transpose(kernel)
-        inputs = tf.random.normal((features + 1 + units, shard))
-        d_gates = tf.random.normal((4 * units, shard))
-        for _ in range(time_steps):
-            yield transposed_kernel @ inputs
-            yield kernel[features + 1 :] @ d_gates
-        several = [tf.tile(matrix, (1, STEPS_PER_PRODUCT)) for matrix in (inputs, d_gates)]
-        for _ in range(time_steps // STEPS_PER_PRODUCT):
-            yield tf.matmul(*several, transpose_b=True)
-
-    @tf.function
-    def step() -> "tf.Tensor":
-        sizes = [784 // time_steps, *[units] * (settings["layers"] - 1)] * cores()
-        with tf.control_dependencies([product for size in sizes for product in products(size)]):
-            return tf.constant(0)
-
-    def train() -> None:
-        for _ in range(len(images) // settings["batch_size"]):
-            step()
-
-    return Workload(train, train, step)
 
 
 SYSTEMS = {
