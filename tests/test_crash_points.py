@@ -8,7 +8,9 @@ import signal
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
+import tensorflow as tf
 from crash_points import Programs
 from saved_runs import assert_same_run, write_digits
 from write_outputs import WRITERS
@@ -162,10 +164,16 @@ def test_an_output_is_the_old_one_or_the_new_one(name, folder, programs, points,
 def read_files(path):
     """The content of a file, or of each file in a folder without what a killed process left there.
 
-    LiteRT's converter does not give the same bytes again, so its file is known by its size.
+    LiteRT's converter does not give the same bytes again, so of its file it is the predictions.
     """
     files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
     contents = {file.relative_to(path): file.read_bytes() for file in files}
     if path.suffix == ".tflite":
-        contents = {name: len(content) for name, content in contents.items()}
+        contents = {name: predictions(content) for name, content in contents.items()}
     return {name: content for name, content in contents.items() if not str(name).startswith("tmp")}
+
+
+def predictions(content):
+    """The bytes of a LiteRT network's row predictions for one image."""
+    runner = tf.lite.Interpreter(model_content=content).get_signature_runner()
+    return runner(images=np.full((1, 28, 28), 255, np.uint8))["probabilities"].tobytes()

@@ -20,7 +20,8 @@ def derive(base: Recipe, name: str, description: str, **changes: object) -> Reci
 # 98.8 %, 0.6 minutes.
 DEFAULT = Recipe()
 
-# As accurate as the network of keras-30 in 20 epochs. Chosen on 10,000 held-out training images.
+# One epoch. 98.12 ± 0.04 %, 0.2 minutes; keras-30 reaches 97.7 % in 20 epochs. Chosen on 10,000
+# held-out training images.
 QUICK = replace(
     DEFAULT,
     name="quick",
@@ -42,7 +43,7 @@ BEST = replace(
     learning_rate=3e-3,
     warmup_steps=200,
 )
-# More accurate after few rows. 99.3 %, as long as best. The weights that are best in validation may
+# More accurate after few rows. 99.4 %, as long as best. The weights that are best in validation may
 # be those of an epoch with a high learning rate, and the earlier rows gain until the end.
 EARLY = replace(
     BEST,
