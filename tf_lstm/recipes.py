@@ -20,8 +20,7 @@ def derive(base: Recipe, name: str, description: str, **changes: object) -> Reci
 # 98.8 %, 0.6 minutes.
 DEFAULT = Recipe()
 
-# One epoch. 98.12 ± 0.04 %, 0.2 minutes; keras-30 reaches 97.7 % in 20 epochs. Chosen on 10,000
-# held-out training images.
+# One epoch, chosen on 10,000 held-out training images. 98.12 ± 0.04 %, 0.3 minutes.
 QUICK = replace(
     DEFAULT,
     name="quick",

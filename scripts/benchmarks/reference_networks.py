@@ -1,10 +1,10 @@
 """Train convolutional networks on the first rows of each image, for several numbers of rows.
 
 A network sees only these rows, all at once, as a picture. Its accuracy is a reference for an LSTM
-that has read the same rows. The networks are trained on images augmented as those of the recipe
-`early`, and keep the weights of the epoch that is best on the
-validation images. For each number of rows, all widths are trained with the first seed, and the one
-that is best on the validation images with the others. Finished trainings are not repeated.
+that has read the same rows. The images are augmented as for the recipe `early`, and the weights of
+the epoch that is best on the validation images are kept. For each number of rows, every width is
+trained with the first seed, and the one that is best on the validation images with the other seeds
+too. Finished trainings are not repeated.
 """
 
 import argparse

@@ -1,7 +1,7 @@
 """How people write each digit: the pen strokes from which `synthetic` renders its digits.
 
 A shape is one stroke, or several separated by "/". A stroke is a list of control points of a
-quadratic B-spline: it starts at the first point, ends at the last one, and bends towards those
+quadratic B-spline: it starts at the first point, ends at the last one, and passes near those
 between. A point written twice is a corner. A point is its column and its row, each from 0 to 9;
 "90" is the top right corner.
 """

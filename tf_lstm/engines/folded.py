@@ -17,9 +17,9 @@ With 28 features and 128 units, the multiplications per time step shrink from 28
 - The backward pass is written by hand, since the gradient of the kernels is a sum of
   `inputsᵀ · gate gradients` over the time steps: several time steps form one larger product.
 
-In mixed precision, the factors of these products are bfloat16, and variables, gates, states, sums
-of gradients and the optimizer float32, as in Keras' policy of the same name. Gates in bfloat16 were
-slower.
+In mixed precision, the factors of these products are bfloat16. Variables, gates, states, sums of
+gradients and the optimizer stay float32, whereas Keras' policy "mixed_bfloat16" computes the gates
+in bfloat16 too.
 """
 
 from collections.abc import Callable

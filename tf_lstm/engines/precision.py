@@ -1,22 +1,20 @@
-"""What this machine computes of a precision itself, in a sentence for the user."""
+"""Whether this machine supports a precision, in a sentence for the user."""
 
 from pathlib import Path
 
 import tensorflow as tf
 
 PROCESSOR_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}  # x86, x86, ARM; as Linux names them
-FIRST_GPU = (
-    8,
-    0,
-)  # the compute capability from which NVIDIA's GPUs have bfloat16 and TensorFloat-32
+# NVIDIA's GPUs have bfloat16 and TensorFloat-32 from this compute capability on.
+FIRST_GPU = (8, 0)
 
 
 def describe_precision(precision: str, processor_info: Path = Path("/proc/cpuinfo")) -> str:
-    """A sentence if the products are not computed in the precision that its name says, or slowly.
+    """A note if matrix products are less precise than the name says, or emulated; else "".
 
     Args:
         precision: "float32" or "mixed_bfloat16".
-        processor_info: Linux' description of the processor; without it, nothing is known.
+        processor_info: Linux's description of the processor; other systems have none, and get no note.
     """
     gpus = tf.config.get_visible_devices("GPU")
     if gpus:
@@ -24,7 +22,7 @@ def describe_precision(precision: str, processor_info: Path = Path("/proc/cpuinf
         modern = details.get("compute_capability", FIRST_GPU) >= FIRST_GPU
         tensor_float = tf.config.experimental.tensor_float_32_execution_enabled()
         if precision == "float32" and modern and tensor_float:
-            return "float32 matrix products use TensorFloat-32 on this GPU: 10 bits after the point"
+            return "float32 matrix products use TensorFloat-32 on this GPU, with a 10-bit mantissa"
     else:
         words = set(processor_info.read_text().split()) if processor_info.exists() else set()
         modern = not words or bool(words & PROCESSOR_FLAGS)
