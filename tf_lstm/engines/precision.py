@@ -14,7 +14,7 @@ def describe_precision(precision: str, processor_info: Path = Path("/proc/cpuinf
 
     Args:
         precision: "float32" or "mixed_bfloat16".
-        processor_info: Linux's description of the processor; other systems have none, and get no note.
+        processor_info: Linux's description of the processor; without it there is no note.
     """
     gpus = tf.config.get_visible_devices("GPU")
     if gpus:
