@@ -38,7 +38,7 @@ def trained(tmp_path, runs_folder, monkeypatch):
     run = create_run(tmp_path / "trained", RECIPE, 3, DATASET, engine="folded")
     trained = Session(run, DATASET, quiet=True)
     train_loop.train(trained.trainer, DATASET, trained, trained.history)
-    trained.test()
+    trained.finish(trained.test())
     monkeypatch.setattr(Run, "new_model", lambda *arguments: trained.model)
     monkeypatch.setattr(session, "new_trainer", lambda *arguments: trained.trainer)
     return trained

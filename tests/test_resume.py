@@ -58,7 +58,7 @@ def train(run):
     session = Session(run, DATASET, quiet=True)
     with session.resumable():
         train_loop.train(session.trainer, DATASET, session, session.history)
-    session.test()
+    session.finish(session.test())
 
 
 class Crash(Exception):

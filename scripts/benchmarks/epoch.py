@@ -5,6 +5,7 @@ that is not counted, so a machine that slows down slows all of them.
 """
 
 import argparse
+import contextlib
 import importlib.util
 import json
 import math
@@ -31,16 +32,16 @@ from tf_lstm.terminal.startup import cores
 from tf_lstm.terminal.tables import describe_times, markdown_table
 
 EPOCH = 60_000  # images; fewer are measured, and the seconds scaled up
-REFERENCE = "this project, cell"
 USUAL = {"batch_size": 128, "units": 128, "layers": 1, "time_steps": 28}
 # One setting is varied at a time, without these systems, and with fewer images and rounds.
 NOT_VARIED = ("this project, gates", "PyTorch nn.LSTM", "PyTorch, bfloat16")
+# Not measured with 4,096 units, since together they fill the memory: the cell alone takes 18 GB.
+TOO_LARGE = ("this project, cell", "Keras fit, LSTM")
 VARIATIONS: tuple[dict[str, int], ...] = (
     *({"batch_size": size} for size in (100, 256, 1024, 4096)),
     *({"units": units} for units in (32, 512, 1024, 2048, 4096)),
     {"layers": 2},
-    {"time_steps": 14},
-    {"time_steps": 56},
+    *({"time_steps": steps} for steps in (14, 56)),
 )
 
 
@@ -59,28 +60,32 @@ class Worker:
     """One system in a separate process; `start_up` is the seconds until its first step is done."""
 
     def __init__(self, system: str, settings: Mapping[str, int], images: int, data: str) -> None:
+        self.system, self.errors = system, tempfile.TemporaryFile("w+")
         started = time.perf_counter()
-        script = Path(__file__).with_name("systems.py")
-        errors = tempfile.TemporaryFile("w+")
+        script = str(Path(__file__).with_name("systems.py"))
+        command = [sys.executable, script, system, json.dumps(settings), str(images), data]
+        pipe = subprocess.PIPE
         self.process = subprocess.Popen(
-            [sys.executable, script, system, json.dumps(settings), str(images), data],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            text=True,
+            command, stdin=pipe, stdout=pipe, stderr=self.errors, text=True
         )
-        self.answers = iter(self.process.stdout or ())  # lines
-        if not next(self.answers, None):
-            errors.seek(0)
-            print(errors.read(), file=sys.stderr)
-            raise UserError(f"{system} failed: see above.")
-        self.start_up = time.perf_counter() - started
-        self.peak_mib = 0.0
+        self.lines = iter(self.process.stdout or ())
+        self.next_line()
+        self.start_up, self.peak_mib = time.perf_counter() - started, 0.0
+
+    def next_line(self) -> str:
+        """The next line that the process prints."""
+        line = next(self.lines, None)
+        if line is None:
+            self.errors.seek(0)
+            print(self.errors.read(), file=sys.stderr)
+            raise UserError(f"{self.system} has ended: see above, or the memory is too small.")
+        return line
 
     def measure(self, task: str) -> float:
         """The seconds that "train" or "infer" takes."""
-        print(task, file=self.process.stdin, flush=True)
-        answer = json.loads(next(self.answers))
+        with contextlib.suppress(BrokenPipeError):  # `next_line` reports a process that has ended
+            print(task, file=self.process.stdin, flush=True)
+        answer = json.loads(self.next_line())
         self.peak_mib = answer["peak_mib"]
         return answer["seconds"]
 
@@ -111,13 +116,13 @@ def measure_in_turn(
                 seconds[system]["infer"].append(infer * 10_000 / images)
     for worker in workers.values():
         worker.process.communicate()
-    product = statistics.median(seconds.pop("matrix product")["train"]) * images / EPOCH
-    rate = 2 * MATRIX_SIZE**3 / product
-    floor = EPOCH * count_operations(settings["units"], settings["layers"], settings["time_steps"])
+    product = statistics.median(seconds.pop("matrix product")["train"])
+    rate = 2 * MATRIX_SIZE**3 * EPOCH / images / product
+    work = count_operations(settings["units"], settings["layers"], settings["time_steps"])
     return {
         "settings": settings,
         "gflops": rate / 1e9,
-        "floor": floor / rate,
+        "floor": EPOCH * work / rate,
         "engine_products": statistics.median(seconds.pop("engine products")["train"]),
         "systems": {
             system: seconds[system]
@@ -129,29 +134,27 @@ def measure_in_turn(
 
 def describe(result: Mapping[str, Any]) -> str:
     """A Markdown table of one measurement."""
-    settings = (f"{name.replace('_', ' ')} {n}" for name, n in result["settings"].items())
-    reference = result["systems"][REFERENCE]["train"]
+    settings = ", ".join(f"{name.replace('_', ' ')} {n}" for name, n in result["settings"].items())
+    reference = next(iter(result["systems"].values()))["train"]
     rows: list[tuple] = []
     for system, measured in result["systems"].items():
-        infer = f"{statistics.median(measured['infer']):.2f}"
-        numbers = (infer, f"{measured['start_up']:.1f}", f"{measured['peak_mib']:.0f}")
+        infer, start_up = statistics.median(measured["infer"]), measured["start_up"]
+        numbers = (f"{infer:.2f}", f"{start_up:.1f}", f"{measured['peak_mib']:.0f}")
         rows.append((system, *describe_times(measured["train"], reference), *numbers))
     floors = {
         "the matrix products of `folded` alone": result["engine_products"],
         f"their operations at {result['gflops']:.0f} GFLOP/s": result["floor"],
     }
+    median = statistics.median(reference)
     for name, floor in floors.items():
-        share = floor / statistics.median(reference)
-        rows.append((f"*floor: {name}*", f"{floor:.1f}", "", f"{share:.2f}", "", "", ""))
+        rows.append((f"*floor: {name}*", f"{floor:.1f}", "", f"{floor / median:.2f}", "", "", ""))
     columns = "system | epoch, s | range | ratio | 10,000 images, s | start-up, s | peak, MiB"
-    return f"{', '.join(settings)}\n\n{markdown_table(columns, 'lrrrrrr', rows)}"
+    return f"{settings}\n\n{markdown_table(columns, 'lrrrrrr', rows)}"
 
 
 def describe_machine() -> str:
     """Cores and versions, in one line."""
-    packages = ["tensorflow", "keras", "numpy"]
-    if importlib.util.find_spec("torch"):
-        packages.append("torch")
+    packages = filter(importlib.util.find_spec, ("tensorflow", "keras", "numpy", "torch"))
     versions = ", ".join(f"{package} {version(package)}" for package in packages)
     return f"{cores()} cores; Python {sys.version.split()[0]}, {versions}"
 
@@ -169,12 +172,11 @@ def main() -> None:
         f"{describe_machine()}. Seconds for an epoch of {EPOCH:,} images, scaled up from "
         f"{flags.images:,}. Rounds in turn: {flags.rounds}, after one that is not counted; times "
         "are medians. Where a setting is varied, half of the rounds, and half of the images or "
-        "fewer. The ratio is the median of each round's ratio to this project's first line. "
+        "fewer. The ratio is the median of each round's ratio to the table's first line. "
         "Start-up is the time until the first step is done.\n"
     )
-    text = [introduction, *(f"{line}\n" for line in missing)]
+    text, results = [introduction, *(f"{line}\n" for line in missing)], []
     print("\n".join(text), flush=True)
-    results = []
     with tempfile.TemporaryDirectory() as folder:
         data = str(Path(folder, "digits.npz"))
         images, labels = render_digits(max(flags.images, 4096), seed=0)
@@ -183,14 +185,15 @@ def main() -> None:
             settings, count, rounds, compared = USUAL | change, flags.images, flags.rounds, systems
             if change:
                 count, rounds = images_to_measure(settings, count // 2), math.ceil(rounds / 2)
-                compared = [system for system in systems if system not in NOT_VARIED]
+                left_out = NOT_VARIED + (TOO_LARGE if settings["units"] > 2048 else ())
+                compared = [system for system in systems if system not in left_out]
             results.append(measure_in_turn(compared, settings, count, rounds, data))
             text.append(describe(results[-1]))
             print(text[-1], flush=True)
-    if flags.output:
-        write_markdown(flags.output, "\n".join(text))
-        numbers = json.dumps(results, indent=1) + "\n"
-        write_text_atomically(flags.output.with_suffix(".json"), numbers)
+            if flags.output:  # after every table, so that an interruption loses only one
+                write_markdown(flags.output, "\n".join(text))
+                json_file = flags.output.with_suffix(".json")
+                write_text_atomically(json_file, json.dumps(results, indent=1) + "\n")
 
 
 if __name__ == "__main__":

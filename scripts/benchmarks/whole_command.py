@@ -1,4 +1,4 @@
-"""Measure the wall time of whole commands, from start-up to the test accuracy they print.
+"""Measure the wall time of whole commands, until they have printed the test accuracy.
 
 One command is the LSTM(30) of a Keras tutorial: 20 epochs of `fit`, with a published accuracy
 of 98.02 % on MNIST. The others are train_mnist.py with a single epoch, which reaches the same
@@ -46,23 +46,24 @@ def train_keras(data: str | None, seed: int) -> None:
 
     dataset = load_dataset(data, validation=False)  # reports wrong --data before TensorFlow starts
     result = fit_keras(KERAS_30, seed, dataset)
-    print(f"accuracy {100 * result.test_accuracy:.2f} %")
+    print(f"accuracy {100 * result.test_accuracy:.2f} %", flush=True)
 
 
 def measure(command: Sequence[object]) -> tuple[float, float]:
     """Run a command.
 
     Returns:
-        Its wall time in seconds, and the test accuracy that it prints, in percent.
+        The seconds until it has printed a test accuracy, and this accuracy, in percent.
     """
     started = time.monotonic()
-    result = subprocess.run(list(map(str, command)), capture_output=True, text=True)
-    seconds = time.monotonic() - started
-    accuracies = re.findall(r"accuracy (\d+\.\d+) %$", result.stdout, re.M)
-    if result.returncode or not accuracies:
-        print(result.stderr.strip(), file=sys.stderr)
+    process = subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, text=True)
+    result = None
+    for line in process.stdout or ():
+        if accuracy := re.search(r"accuracy (\d+\.\d+) %$", line):
+            result = time.monotonic() - started, float(accuracy[1])
+    if process.wait() or result is None:
         raise UserError(f"{' '.join(map(str, command[1:]))} failed: see above.")
-    return seconds, float(accuracies[-1])
+    return result
 
 
 def measure_in_turn(flags: argparse.Namespace) -> dict[str, list[tuple[float, float]]]:

@@ -40,7 +40,7 @@ class Session(Hooks):
         session = Session(run, dataset)
         with session.resumable():
             train(session.trainer, dataset, session, session.history)
-        test = session.test()
+        session.finish(session.test())
 
     Args:
         run: a new or an interrupted run, with the settings of the training.
@@ -180,9 +180,11 @@ class Session(Hooks):
         self.saved_at = time.monotonic()
 
     def test(self) -> Evaluation:
-        """Evaluate the test images with the weights that were kept, and save the result."""
+        """Evaluate the test images with the weights that were kept."""
         self.run.restore_best(self.best)  # into the trained model, so that nothing is traced again
-        test = evaluate(self.model, self.dataset.test.images, self.dataset.test.labels)
+        return evaluate(self.model, self.dataset.test.images, self.dataset.test.labels)
+
+    def finish(self, test: Evaluation) -> None:
+        """Save the test's result, after which the run counts as finished."""
         with self.run.writing():
             self.run.write_result(test)
-        return test

@@ -46,5 +46,5 @@ def train_run(
         session = Session(run, dataset, quiet)
         with session.resumable():
             train(session.trainer, dataset, session, session.history)
-        session.test()
+        session.finish(session.test())
     return run
