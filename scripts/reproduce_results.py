@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from tf_lstm.recipes import RECIPES
+from tf_lstm.runs.flags import PRECISIONS
 from tf_lstm.settings import Recipe
 from tf_lstm.terminal.errors import Interrupted, UserError
 from tf_lstm.terminal.exit import run_script
@@ -41,13 +42,14 @@ def parse_flags() -> argparse.Namespace:
          metavar="NAME")  # fmt: skip
     flag("--seeds", "number of runs of each recipe", 3, type=number(int, 1, 1000))
     flag("--seed", "the first seed", 0, type=number(int, 0, 10**6))
+    flag("--precision", "as for train_mnist.py", PRECISIONS[0], choices=PRECISIONS)
     parser.add_data()
     parser.add_output("figures/results.csv", ".csv", help="file of all finished runs, with a table "
                       "(.md) and a figure (.png) beside it")  # fmt: skip
     return parser.parse_args()
 
 
-def train_in_a_process(recipe: Recipe, seed: int, dataset: "Dataset") -> "Run":
+def train_in_a_process(recipe: Recipe, seed: int, dataset: "Dataset", precision: str) -> "Run":
     """Train a recipe, or resume its interrupted training.
 
     Returns:
@@ -60,7 +62,8 @@ def train_in_a_process(recipe: Recipe, seed: int, dataset: "Dataset") -> "Run":
     from tf_lstm.runs.locate import RUNS, open_run
     from tf_lstm.runs.results import settings_text
 
-    folder = RUNS / "results" / f"{recipe.name}-{seed}"
+    ending = "" if precision == PRECISIONS[0] else f"-{precision}"
+    folder = RUNS / "results" / f"{recipe.name}-{seed}{ending}"
     if (folder / "settings.json").exists():
         run = open_run(folder)
         if settings_text(run.recipe) != settings_text(recipe):
@@ -73,7 +76,8 @@ def train_in_a_process(recipe: Recipe, seed: int, dataset: "Dataset") -> "Run":
             return run
         flags = ["--resume", folder]
     else:
-        flags = ["--recipe", recipe.name, "--seed", seed, "--run", folder, "--engine", "folded"]
+        flags = ["--recipe", recipe.name, "--seed", seed, "--run", folder]
+        flags += ["--engine", "folded", "--precision", precision]
     script = REPOSITORY / "scripts" / "train_mnist.py"
     command = [sys.executable, script, *flags, "--data", dataset.source]
     process = subprocess.Popen(list(map(str, command)))
@@ -112,16 +116,19 @@ def result_of(run: "Run") -> "Result":
         seconds=round(sum(metrics.seconds for metrics in history), 1),
         settings=settings_text(run.recipe),
         test_readings=" ".join(f"{share:.4f}" for share in read_readings(run.folder).values()),
+        precision=run.precision,
     )
 
 
-def describe_time_left(results: "Sequence[Result]", recipes: Sequence[Recipe]) -> str:
+def describe_time_left(
+    results: "Sequence[Result]", recipes: Sequence[Recipe], precision: str
+) -> str:
     """The expected time for one run of each recipe; "" if a recipe has no results yet."""
     from tf_lstm.runs.results import current_results
 
     seconds = 0.0
     for recipe in recipes:
-        finished = current_results(results, recipe)
+        finished = current_results(results, recipe, precision=precision)
         if not finished:
             return ""
         seconds += statistics.mean(result.seconds for result in finished)
@@ -146,18 +153,24 @@ def main() -> None:
             f"{flags.output} holds results on {', '.join(sorted(other))}, and this is "
             f"{dataset.name}: name another --output."
         )
+    finished = [
+        (recipe, result.seed)
+        for recipe in recipes
+        for result in current_results(results, recipe, precision=flags.precision)
+    ]
     # Seed by seed, so that an unfinished comparison has results of every recipe.
     missing = [
         (recipe, seed)
         for seed in range(flags.seed, flags.seed + flags.seeds)
         for recipe in recipes
-        if seed not in [result.seed for result in current_results(results, recipe)]
+        if (recipe, seed) not in finished
     ]
     for index, (recipe, seed) in enumerate(missing):
-        left = describe_time_left(results, [recipe for recipe, _ in missing[index:]])
+        remaining = [recipe for recipe, _ in missing[index:]]
+        left = describe_time_left(results, remaining, flags.precision)
         print(f"\n{recipe.name}, seed {seed}: run {index + 1} of {len(missing)}{left}", flush=True)
         started = time.monotonic()
-        results.append(result_of(train_in_a_process(recipe, seed, dataset)))
+        results.append(result_of(train_in_a_process(recipe, seed, dataset, flags.precision)))
         write_results(results, flags.output)
         print(f"{recipe.name}, seed {seed}: finished in {time.monotonic() - started:.0f} s")
     named = flags.data and dataset.name != "MNIST"

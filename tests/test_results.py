@@ -162,6 +162,21 @@ def test_the_table_has_a_line_for_each_recipe_in_their_order():
     assert "`python scripts/train_mnist.py --recipe stacked-32 --engine folded`" in stacked
 
 
+def test_the_table_has_a_line_for_each_precision():
+    mixed = [
+        dataclasses.replace(result, precision="mixed_bfloat16")
+        for result in results(BLANK, 0.98, 0.96)
+    ]
+    single = results(BLANK, 0.97, 0.97)
+    assert current_results(mixed + single, BLANK) == single
+    first, second = results_table(mixed + single + results(DEFAULT, 0.99)).splitlines()[3:]
+    assert first.startswith("| blank-14 | none | 97.00 ± 0.00 | -2.00 to default |")
+    # +1 and -1: deviation √2, error √2 / √2
+    accuracies = "97.00 ± 1.41 | +0.00 ± 1.00 to blank-14"
+    assert second.startswith(f"| blank-14, mixed_bfloat16 | none | {accuracies} |")
+    assert "--recipe blank-14 --engine folded --precision mixed_bfloat16`" in second
+
+
 def test_controls_with_keras_are_shown_beside_the_published_accuracy_and_ours():
     ours = results(KERAS_30, 0.98, 0.97) + results(BASIC, 0.9)  # deviation 0.5·√2, error 0.5
     controls = [

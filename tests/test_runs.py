@@ -42,15 +42,21 @@ def test_settings_hold_every_value_the_data_and_the_versions():
 
 @pytest.mark.parametrize(
     "recipe, engine, precision",
-    [("steps-784", "scan", "float32"), ("steps-196", "folded", "mixed_bfloat16")],
+    [("steps-784", "scan", None), ("steps-196", "folded", "mixed_bfloat16")],
 )
 def test_settings_name_the_engine_that_is_used(recipe, engine, precision, monkeypatch):
     monkeypatch.setattr(start, "load_dataset", lambda source, validation: DATASET)
     flags = dict.fromkeys(("data", "run", "seed", "strategy", "replicas", "overwrite"))
-    flags |= {"engine": "folded", "precision": "mixed_bfloat16"}
+    flags |= {"engine": "folded", "precision": precision}
     run, _, _ = start.new_run(argparse.Namespace(recipe_settings=RECIPES[recipe], **flags))
     assert open_run(run.folder).settings["engine"] == engine
-    assert open_run(run.folder).precision == precision
+    assert open_run(run.folder).precision == (precision or "float32")
+
+
+def test_mixed_precision_needs_the_folded_engine():
+    flags = {"strategy": None, "seed": None, "engine": "folded", "precision": "mixed_bfloat16"}
+    with pytest.raises(UserError, match="784 time steps: leave out --precision"):
+        start.new_run(argparse.Namespace(recipe_settings=RECIPES["steps-784"], **flags))
 
 
 def test_a_run_is_read_again_from_its_folder(tmp_path):

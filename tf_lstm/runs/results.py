@@ -28,6 +28,7 @@ class Result:
     settings: str  # every setting of the recipe, as JSON
     test_readings: str = ""  # accuracies during training, if the recipe has `test_every`
     system: str = "this project"  # or one of scripts/benchmarks/keras_controls.py
+    precision: str = "float32"
 
     def __post_init__(self) -> None:
         json.loads(self.settings)  # raises a ValueError if it is damaged
@@ -63,20 +64,26 @@ def write_results(results: Iterable[Result], path: str | Path) -> None:
     """Write a line for each result, in the order of `RECIPES`."""
     order = {name: place for place, name in enumerate(RECIPES)}
     results = sorted(
-        results, key=lambda result: (order.get(result.recipe, len(order)), result.seed)
+        results,
+        key=lambda result: (order.get(result.recipe, len(order)), result.precision, result.seed),
     )
     write_table(path, [field.name for field in fields(Result)], map(astuple, results))
 
 
 def current_results(
-    results: Iterable[Result], recipe: Recipe, data: str | None = None, system: str | None = None
+    results: Iterable[Result],
+    recipe: Recipe,
+    data: str | None = None,
+    system: str | None = None,
+    precision: str = "float32",
 ) -> list[Result]:
-    """Those of `results` that have the recipe's current settings, and `data`, `system` if given."""
+    """Those of `results` with the recipe's current settings; None is any data or system."""
     return [
         result
         for result in results
         if result.recipe == recipe.name
         and data in (None, result.data)
         and system in (None, result.system)
+        and precision == result.precision
         and has_settings(result, recipe)
     ]

@@ -20,12 +20,21 @@ Started = tuple[Run, Dataset, tf.distribute.Strategy]
 
 
 def new_run(flags: argparse.Namespace) -> Started:
-    """A new run, its data and its strategy."""
+    """A new run, its data and its strategy.
+
+    Raises:
+        UserError: the flags contradict each other or the data cannot be used.
+    """
     strategy_name, recipe = flags.strategy or "none", flags.recipe_settings
+    seed, engine = flags.seed or 0, usable_engine(flags.engine or "cell", recipe)
+    precision = flags.precision or "float32"
+    if precision != "float32" and engine != "folded":
+        raise UserError(
+            f"The folded engine does not unroll {recipe.time_steps} time steps: leave out "
+            "--precision."
+        )
     strategy = new_strategy(strategy_name, flags.replicas)
     dataset = load_dataset(flags.data, recipe.validation)
-    seed, engine = flags.seed or 0, usable_engine(flags.engine or "cell", recipe)
-    precision = flags.precision if flags.precision and engine == "folded" else "float32"
     require_same(strategy, f"{recipe} {seed} {engine} {precision} {dataset.checksum}")
     folder = flags.run if is_chief(strategy_name) else scratch_folder()
     run = create_run(

@@ -1,10 +1,12 @@
 """Results of many runs as Markdown tables, beside the published accuracies."""
 
+import itertools
 import math
 import statistics
 from collections.abc import Iterable, Sequence
 
 from tf_lstm.recipes import DEEP_READINGS, RECIPES
+from tf_lstm.runs.flags import PRECISIONS
 from tf_lstm.runs.results import Result, current_results
 from tf_lstm.terminal.tables import markdown_table
 
@@ -74,7 +76,7 @@ def describe_difference(difference: float, error: float) -> str:
 
 
 def results_table(results: Sequence[Result], data_flag: str = "") -> str:
-    """A Markdown table with a line for each recipe that has results.
+    """A Markdown table with a line for each recipe and precision that has results.
 
     Args:
         results: all on the same data.
@@ -89,24 +91,28 @@ def results_table(results: Sequence[Result], data_flag: str = "") -> str:
         "epochs | command"
     )
     rows = []
-    for recipe in RECIPES.values():
-        own = current_results(results, recipe)
+    for recipe, precision in itertools.product(RECIPES.values(), PRECISIONS):
+        own = current_results(results, recipe, precision=precision)
         if not own:
             continue
+        name, flags = recipe.name, f"--recipe {recipe.name} --engine folded"
         difference = compare_with_published(own, recipe.published)
-        if recipe.baseline:
-            baseline = current_results(results, RECIPES[recipe.baseline])
-            difference = compare_in_pairs(own, baseline)
+        baseline = recipe.baseline
+        if precision != PRECISIONS[0]:
+            name, flags = f"{name}, {precision}", f"{flags} --precision {precision}"
+            baseline = recipe.name
+        if baseline:
+            difference = compare_in_pairs(own, current_results(results, RECIPES[baseline]))
         validation = [result.validation_accuracy for result in own]
         row = (
-            recipe.name,
+            name,
             f"{recipe.published:.2f}" if recipe.published else "none",
             mean_and_sd([result.test_accuracy for result in own]),
             difference,
             mean_and_sd(validation) if recipe.validation else "",
             ", ".join(str(result.seed) for result in own),
             f"{recipe.max_steps:,} steps" if recipe.max_steps else recipe.epochs,
-            f"`python scripts/train_mnist.py --recipe {recipe.name} --engine folded{data_flag}`",
+            f"`python scripts/train_mnist.py {flags}{data_flag}`",
         )
         rows.append(row)
     return markdown_table(columns, "lrrlrlrl", rows)
