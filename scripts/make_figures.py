@@ -6,16 +6,15 @@ in benchmarks/.
 
 import argparse
 import os
-import subprocess
 import sys
 import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from tf_lstm.terminal.errors import UserError
-from tf_lstm.terminal.exit import run_script
-from tf_lstm.terminal.flags import REPOSITORY, FlagParser
+from tf_lstm.terminal.errors import Interrupted, UserError
+from tf_lstm.terminal.exit import run_program, run_script
+from tf_lstm.terminal.flags import REPOSITORY, FlagParser, number
 
 RUNS = "runs/figures"
 PLOT = "plot_row_predictions.py"
@@ -44,27 +43,46 @@ def parse_flags() -> argparse.Namespace:
     """Parse the command line."""
     parser = FlagParser(__doc__)
     parser.add_data()
+    parser.flag("--first", "number of the first command to run: an interrupted one continues", 1,
+                type=number(int, 1, len(STEPS)))  # fmt: skip
     return parser.parse_args()
+
+
+def resumed(arguments: list[str]) -> list[str]:
+    """The arguments of train_mnist.py that continue a training which was interrupted."""
+    if "--overwrite" not in arguments:
+        return arguments
+    folder = arguments[arguments.index("--run") + 1]
+    files = [REPOSITORY / folder / name for name in ("settings.json", "test_result.json")]
+    interrupted = [file.exists() for file in files] == [True, False]
+    return ["--resume", folder] if interrupted else arguments
 
 
 def main() -> None:
     flags = parse_flags()
-    from tf_lstm.data.dataset import find_path
+    from tf_lstm.data.dataset import load_dataset
 
-    # All commands use the same data. The path is absolute, because they run in the repository.
-    environment = os.environ | {"MNIST_DIR": str(find_path(flags.data) or "synthetic")}
-    minutes = [minutes for minutes, _ in STEPS]
-    print(f"{len(STEPS)} commands, about {sum(minutes):.0f} minutes on two cores", flush=True)
+    # All commands use the same data. Its path is absolute, because they run in the repository.
+    environment = os.environ | {"MNIST_DIR": load_dataset(flags.data).source}
+    remaining = STEPS[flags.first - 1 :]
+    minutes = [minutes for minutes, _ in remaining]
+    print(f"{len(remaining)} commands, about {sum(minutes):.0f} minutes on two cores", flush=True)
     started = time.monotonic()
-    for index, (_, command) in enumerate(STEPS):
-        left = sum(minutes[index:])
-        print(f"\n{index + 1}/{len(STEPS)}, {left:.0f} min left: {command}", flush=True)
+    for index, (_, command) in enumerate(remaining):
+        left, place = sum(minutes[index:]), flags.first + index
+        print(f"\n{place}/{len(STEPS)}, {left:.0f} min left: {command}", flush=True)
         script, *arguments = command.split()
-        program = [sys.executable, str(REPOSITORY / "scripts" / script), *arguments]
-        status = subprocess.run(program, cwd=REPOSITORY, env=environment).returncode
+        if index == 0:
+            arguments = resumed(arguments)
+        program = [sys.executable, REPOSITORY / "scripts" / script, *arguments]
+        try:
+            status = run_program(program, cwd=REPOSITORY, env=environment)
+        except Interrupted as error:
+            raise Interrupted(f"Stopped; --first {place} continues here.", error.signal) from error
         if status:
             raise UserError(
-                f"{script} failed with status {status}: fix what it reports above, and start again."
+                f"{script} failed with status {status}: fix what it reports above, and continue "
+                f"with --first {place}."
             )
     print(f"\nall done in {(time.monotonic() - started) / 60:.1f} minutes")
 

@@ -5,9 +5,7 @@ is a process of train_mnist.py, with its folder in runs/results.
 """
 
 import argparse
-import signal
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -19,8 +17,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from tf_lstm.recipes import RECIPES
 from tf_lstm.runs.flags import PRECISIONS
 from tf_lstm.settings import Recipe
-from tf_lstm.terminal.errors import Interrupted, UserError
-from tf_lstm.terminal.exit import run_script
+from tf_lstm.terminal.errors import UserError
+from tf_lstm.terminal.exit import run_program, run_script
 from tf_lstm.terminal.files import write_markdown
 from tf_lstm.terminal.flags import REPOSITORY, FlagParser, number
 from tf_lstm.terminal.startup import import_tensorflow
@@ -79,20 +77,8 @@ def train_in_a_process(recipe: Recipe, seed: int, dataset: "Dataset", precision:
         flags = ["--recipe", recipe.name, "--seed", seed, "--run", folder]
         flags += ["--engine", "folded", "--precision", precision]
     script = REPOSITORY / "scripts" / "train_mnist.py"
-    command = [sys.executable, script, *flags, "--data", dataset.source]
-    process = subprocess.Popen(list(map(str, command)))
-    # Ctrl-C reaches the training as well, which saves its state and prints how to resume; SIGTERM
-    # does not.
-    previous = signal.signal(signal.SIGTERM, lambda *_: process.terminate())
-    try:
-        status = process.wait()
-    except KeyboardInterrupt:
-        status = process.wait()
-    finally:
-        signal.signal(signal.SIGTERM, previous)
-    if status > 128 or status < 0:
-        raise Interrupted("Stopped; the same command continues from here.", abs(status) % 128)
-    if status:
+    # A signal reaches the training, which saves its state and prints how to resume.
+    if run_program([sys.executable, script, *flags, "--data", dataset.source]):
         raise UserError(f"The training in {folder} failed: see above.")
     return open_run(folder)
 

@@ -1,10 +1,12 @@
 """How a command ends: a mistake or a signal gives one sentence and a status, not a traceback."""
 
 import signal
+import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import FrameType
+from typing import Any
 
 from tf_lstm.terminal.errors import Interrupted, UserError
 
@@ -51,3 +53,29 @@ def run_script(main: Callable[[], None]) -> None:
         sys.exit(128 + interruption.signal)
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
+
+
+def run_program(command: Sequence[object], **options: Any) -> int:
+    """Run a program to its end. SIGTERM is passed on to it; Ctrl-C reaches it anyway.
+
+    Args:
+        command: the program and its arguments.
+        options: as for `subprocess.Popen`.
+
+    Returns:
+        Its exit status, which is not 0 if it failed.
+
+    Raises:
+        Interrupted: a signal ended it.
+    """
+    process = subprocess.Popen(list(map(str, command)), **options)
+    previous = signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+    try:
+        status = process.wait()
+    except KeyboardInterrupt:
+        status = process.wait()
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+    if status > 128 or status < 0:
+        raise Interrupted("Stopped; the same command continues from here.", abs(status) % 128)
+    return status
