@@ -30,7 +30,7 @@ STEPS = (  # minutes on two cores, and the command
     (0.5, f"{PLOT} --summary --run {RUNS}/default --compare {RUNS}/basic"),
     (6.0, "learn_alphabet.py --seeds 5 --output figures/alphabet.png"),
     (90.0, "benchmarks/reference_networks.py"),
-    (36.0, f"train_mnist.py --recipe early --engine folded --run {RUNS}/early --overwrite"),
+    (14.0, f"train_mnist.py --recipe early --engine folded --run {RUNS}/early --overwrite"),
     (
         0.5,
         f"{PLOT} --summary --run {RUNS}/early --compare {RUNS}/default "

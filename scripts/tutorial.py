@@ -38,7 +38,15 @@ weights = {
 biases = {"in": tf.Variable(tf.zeros(units)), "out": tf.Variable(tf.zeros(num_classes))}
 cell = tf.keras.layers.LSTMCell(units)
 cell.build((None, units))
-variables = [*weights.values(), *biases.values(), *(v.value for v in cell.trainable_variables)]
+cell_variables = [v.value for v in cell.trainable_variables]  # Keras wraps TensorFlow's variables
+variables = [*weights.values(), *biases.values(), *cell_variables]
+
+# %% The optimizer: the learning rate rises to 8e-3 in a sixth of the steps, then decays to 0
+schedule = tf.keras.optimizers.schedules.CosineDecay(
+    1e-4, total_steps - total_steps // 6, warmup_target=8e-3, warmup_steps=total_steps // 6
+)
+optimizer = tf.keras.optimizers.Adam(schedule)
+optimizer.build(variables)  # a traced function cannot create the optimizer's variables
 
 
 # %% The network: project every row, unroll the cell over the rows, read logits after every row
@@ -48,14 +56,14 @@ def predict_logits(images: tf.Tensor) -> tf.Tensor:
     projected = tf.reshape(rows @ weights["in"] + biases["in"], (-1, time_steps, units))
     hidden = cell_state = tf.zeros((tf.shape(images)[0], units))
     logits = []
-    for time_step in tf.unstack(projected, axis=1):  # each (batch, units)
-        hidden, (_, cell_state) = cell(time_step, [hidden, cell_state])  # (batch, units) both
+    for inputs in tf.unstack(projected, axis=1):  # each (batch, units)
+        _, (hidden, cell_state) = cell(inputs, [hidden, cell_state])  # (batch, units) both
         logits.append(hidden @ weights["out"] + biases["out"])  # (batch, 10)
     return tf.stack(logits, axis=1)  # (batch, 28, 10)
 
 
-# %% The loss after every row: with the loss after the last row alone, the logits after the earlier
-# rows would mean nothing
+# %% The loss after every row, and again after the last, which counts most: with the loss after the
+# last row alone, the logits after the earlier rows would mean nothing
 def compute_loss(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
     labels_by_row = tf.repeat(labels[:, tf.newaxis], time_steps, axis=1)  # (batch, 28)
     losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels_by_row, logits)  # (batch, 28)
@@ -63,14 +71,6 @@ def compute_loss(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
 
 
 # %% One training step, traced once into a graph
-warmup_steps = total_steps // 6  # then the learning rate decays from 8e-3 to 0
-schedule = tf.keras.optimizers.schedules.CosineDecay(
-    1e-4, total_steps - warmup_steps, warmup_target=8e-3, warmup_steps=warmup_steps
-)
-optimizer = tf.keras.optimizers.Adam(schedule)
-optimizer.build(variables)  # a traced function cannot create the optimizer's variables
-
-
 @tf.function
 def train_step(images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     with tf.GradientTape() as tape:
@@ -87,7 +87,7 @@ def train_step(images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tens
 random = np.random.default_rng(0)
 started = time.monotonic()
 for step in range(total_steps):
-    start = step % (total_steps // epochs) * batch_size
+    start = (step % (total_steps // epochs)) * batch_size  # the last, smaller batch is left out
     if start == 0:
         order = random.permutation(len(train_labels))
     batch = order[start : start + batch_size]

@@ -18,7 +18,7 @@ from tf_lstm.data.synthetic import render_digits
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 FIGURES = REPOSITORY / "figures"
-FOLDERS = (".", "tf_lstm", "scripts", "figures", "tests")
+FOLDERS = (".", "tf_lstm", "tf_lstm/export", "scripts", "figures", "tests")
 PAGES = {  # by folder
     folder: (REPOSITORY / folder / "README.md").read_text(encoding="utf-8")
     for folder in FOLDERS

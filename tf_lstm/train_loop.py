@@ -32,7 +32,7 @@ class Hooks:
     """Callbacks of a training; these do nothing. An exception in a hook ends the training."""
 
     def after_steps(self, epoch: int, batch: np.ndarray) -> None:
-        """Called a few times a second; `batch` holds the indices of the last step's images."""
+        """Called after about a second's steps; `batch` holds the indices of the last one's images."""
 
     def after_epoch(self, metrics: EpochMetrics) -> None:
         """Called after each epoch's validation."""
