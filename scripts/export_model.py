@@ -1,4 +1,4 @@
-"""Export a trained network for use without this repository, in the format of --output's suffix.
+"""Export a trained network for use without this repository; --output's suffix selects the format.
 
 .html         a page to draw in, which works offline in any browser
 .npz          every variable as a NumPy array
@@ -24,7 +24,7 @@ def parse_flags() -> argparse.Namespace:
     parser = FlagParser(__doc__)
     parser.add_run()
     parser.add_output(
-        None, ".html", ".npz", ".savedmodel", ".tflite", shown="the run's folder, with .html added"
+        None, ".html", ".npz", ".savedmodel", ".tflite", shown="RUN.html beside the run's folder"
     )
     return parser.parse_args()
 

@@ -1,4 +1,4 @@
-"""Learn the next letter in six framings that show what a time step is, and what state is."""
+"""Learn to predict the next letter, in six framings that show what time steps and state are."""
 
 import argparse
 import dataclasses
@@ -27,7 +27,7 @@ def parse_flags() -> argparse.Namespace:
     parser.flag("--seeds", "number of networks to train, for a mean ± standard deviation", 1,
                 type=number(int, 1, 1000))  # fmt: skip
     parser.flag("--seed", "seed of the first network's initial values and sample order; the "
-                "others count up from it", 0, type=number(int, 0, 2**31))  # fmt: skip
+                "others use the next integers", 0, type=number(int, 0, 2**31))  # fmt: skip
     parser.add_output("figures/alphabet.png", ".png", ".svg", ".pdf")
     parser.flag("--show", "also open a window with the figure", False)
     parser.flag("--quiet", "print only the results", False)
@@ -79,7 +79,7 @@ def compare_weights(in_order: "FramingResult", shuffled: "FramingResult") -> str
     pairs = zip(in_order.model.variables_to_train, shuffled.model.variables_to_train, strict=True)
     difference = max(abs(one.numpy() - other.numpy()).max() for one, other in pairs)
     return (
-        "  The weights are those without shuffling (largest difference "
+        "  The weights equal those without shuffling (largest difference "
         f"{difference:.0e}): no state flows\n  between the samples of a batch."
     )
 
@@ -114,7 +114,7 @@ def main() -> None:
         if framing.stateful:
             from_a, from_k = result.model.generate("A", 25), result.model.generate("K", 5)
             say(f"  from A    {from_a}, each letter predicted from the one before")
-            say(f"  from K    {from_k}, from the zero state, as only A was in training")
+            say(f"  from K    {from_k}; in training, the zero state was only ever followed by A")
         if framing.title == "within-batch, shuffled":
             say(compare_weights(*results[-2:]))
         say(f"{describe_predictions(result)}\n")

@@ -1,7 +1,7 @@
-"""Recreate the README's figures: train the networks, and plot their predictions.
+"""Recreate the figures of the first two sections of figures/README.md, training included.
 
-The results and the benchmarks take hours and have separate commands: reproduce_results.py and those
-in benchmarks/.
+This takes about two hours. reproduce_results.py and the other scripts in benchmarks/ recreate the
+results and the tables.
 """
 
 import argparse
@@ -43,7 +43,7 @@ def parse_flags() -> argparse.Namespace:
     """Parse the command line."""
     parser = FlagParser(__doc__)
     parser.add_data()
-    parser.flag("--first", "number of the first command to run: an interrupted one continues", 1,
+    parser.flag("--first", "number of the command to start with; resumes its interrupted run", 1,
                 type=number(int, 1, len(STEPS)))  # fmt: skip
     return parser.parse_args()
 
@@ -78,7 +78,7 @@ def main() -> None:
         try:
             status = run_program(program, cwd=REPOSITORY, env=environment)
         except Interrupted as error:
-            raise Interrupted(f"Stopped; --first {place} continues here.", error.signal) from error
+            raise Interrupted(f"Stopped; continue with --first {place}.", error.signal) from error
         if status:
             raise UserError(
                 f"{script} failed with status {status}: fix what it reports above, and continue "

@@ -44,7 +44,7 @@ def parse_flags() -> argparse.Namespace:
     flag("--index", "index of the image, from 0", shown="1938, a 4, in MNIST", group=choice,
          type=number(int, 0, 10**9))  # fmt: skip
     flag("--digit", "the first image of this digit or class",
-         shown="4, in other data than MNIST", group=choice, type=number(int, 0, 9))  # fmt: skip
+         shown="4, in data other than MNIST", group=choice, type=number(int, 0, 9))  # fmt: skip
     flag("--image", "your own picture of a digit, such as a PNG or JPEG file", group=choice,
          metavar="FILE")  # fmt: skip
     flag("--split", "the images to choose from", "test", choices=("train", "validation", "test"))
@@ -71,9 +71,11 @@ def check_combinations(parser: argparse.ArgumentParser, flags: argparse.Namespac
         parser.error("--summary plots all images: leave out --index, --digit and --image")
     for name in ("compare", "reference"):
         if getattr(flags, name) and not summary:
-            parser.error(f"--{name} is for --summary: leave it out, or add that")
+            parser.error(f"--{name} needs --summary: add that flag, or leave out --{name}")
     if flags.output and animate != (flags.output.suffix.lower() == ".gif"):
-        parser.error(f"--output {flags.output}: end its name in .gif with --animate, and only then")
+        parser.error(
+            f"--output {flags.output} must end in .gif with --animate, and otherwise must not"
+        )
 
 
 def main() -> None:

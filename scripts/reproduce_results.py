@@ -90,7 +90,7 @@ def result_of(run: "Run") -> "Result":
 
     test, history = run.read_result(), run.read_history()
     accuracies = [metrics.validation_accuracy for metrics in history]
-    # The tested weights are those with the largest one, or the last ones; nan stays nan.
+    # That of the tested weights: the best epoch's, or the last one's. nan stays nan.
     validation_accuracy = max(accuracies) if run.recipe.keep_weights == "best" else accuracies[-1]
     return Result(
         recipe=run.recipe.name,

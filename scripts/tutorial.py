@@ -57,7 +57,7 @@ def predict_logits(images: tf.Tensor) -> tf.Tensor:
     hidden = cell_state = tf.zeros((tf.shape(images)[0], units))
     logits = []
     for inputs in tf.unstack(projected, axis=1):  # each (batch, units)
-        _, (hidden, cell_state) = cell(inputs, [hidden, cell_state])  # (batch, units) both
+        _, (hidden, cell_state) = cell(inputs, [hidden, cell_state])  # both (batch, units)
         logits.append(hidden @ weights["out"] + biases["out"])  # (batch, 10)
     return tf.stack(logits, axis=1)  # (batch, 28, 10)
 

@@ -132,5 +132,5 @@ def test_animation_has_a_frame_for_each_row_and_pauses_on_the_last(tmp_path):
 
 
 def test_an_animation_is_a_gif(tmp_path):
-    with pytest.raises(UserError, match=r"end its name in \.gif"):
+    with pytest.raises(UserError, match=r"use \.gif"):
         save_animation(predicted(4), tmp_path / "a.png")

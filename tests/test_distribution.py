@@ -190,7 +190,7 @@ def test_the_chief_is_the_first_worker_if_none_is_named(
 @pytest.mark.parametrize(
     "flags, message",
     [
-        (["--replicas", "2"], "--replicas is for --strategy mirrored"),
+        (["--replicas", "2"], "--replicas needs --strategy mirrored"),
         (["--strategy", "multi-worker"], "--strategy multi-worker needs --run"),
         (["--strategy", "multi-worker", "--run", "x"], "TF_CONFIG does not say"),
     ],

@@ -38,8 +38,8 @@ def test_a_text_may_contain_an_equals_sign_or_be_a_number():
 @pytest.mark.parametrize(
     "text, message",
     [
-        ("units", "'units' is not NAME=VALUE with a NAME of name, description, .*, log_every"),
-        ("unit=4", "'unit=4' is not NAME=VALUE with a NAME of"),
+        ("units", "'units' is not NAME=VALUE; NAME is one of name, description, .*, log_every"),
+        ("unit=4", "'unit=4' is not NAME=VALUE; NAME is one of"),
         ("=4", "'=4' is not NAME=VALUE"),
         ("units=", "units is '', not a whole number from 1 to 8,192"),
         ("units=4.0", "units is '4.0', not a whole number"),
@@ -67,7 +67,7 @@ def test_the_values_of_every_field_can_be_described():
 @pytest.mark.parametrize(
     "flags, message",
     [
-        (["--set", "untis=4"], "'untis=4' is not NAME=VALUE with a NAME of "),
+        (["--set", "untis=4"], "'untis=4' is not NAME=VALUE; NAME is one of "),
         (["--set", "row_order=shufled"], "row_order is 'shufled', not 'reading' or "),
         (["--set", "dropout=1"], "dropout is '1', not a number from 0.0 to 0.99"),
         (["--set", "time_steps=30"], "time_steps is 30, which does not divide an image of"),

@@ -127,9 +127,9 @@ def test_one_seed_has_no_deviation():
 @pytest.mark.parametrize(
     "accuracies, difference",
     [  # minus 97, 99 and 50
-        ((0.98, 0.98), "+0.00 ± 1.00 to default"),  # +1 and -1: deviation √2, error √2 / √2
-        ((0.95, 0.95, 0.47), "**-3.00 ± 0.58** to default"),  # -2, -4, -3: 1 / √3
-        ((0.98,), "+1.00 to default"),
+        ((0.98, 0.98), "+0.00 ± 1.00 vs. default"),  # +1 and -1: deviation √2, error √2 / √2
+        ((0.95, 0.95, 0.47), "**-3.00 ± 0.58** vs. default"),  # -2, -4, -3: 1 / √3
+        ((0.98,), "+1.00 vs. default"),
         ((), ""),
     ],
 )
@@ -170,9 +170,9 @@ def test_the_table_has_a_line_for_each_precision():
     single = results(BLANK, 0.97, 0.97)
     assert current_results(mixed + single, BLANK) == single
     first, second = results_table(mixed + single + results(DEFAULT, 0.99)).splitlines()[3:]
-    assert first.startswith("| blank-14 | none | 97.00 ± 0.00 | -2.00 to default |")
+    assert first.startswith("| blank-14 | none | 97.00 ± 0.00 | -2.00 vs. default |")
     # +1 and -1: deviation √2, error √2 / √2
-    accuracies = "97.00 ± 1.41 | +0.00 ± 1.00 to blank-14"
+    accuracies = "97.00 ± 1.41 | +0.00 ± 1.00 vs. blank-14"
     assert second.startswith(f"| blank-14, mixed_bfloat16 | none | {accuracies} |")
     assert "--recipe blank-14 --engine folded --precision mixed_bfloat16`" in second
 

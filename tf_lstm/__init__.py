@@ -2,7 +2,7 @@
 
 The main path, in reading order:
 
-    settings        every setting of a training; `recipes` has the named systems
+    settings        every setting of a run; `recipes` has the named systems
     lstm            the gates, the state, the unrolled recurrence
     model           weights, biases and layers: rows -> logits after every row
     train_step      the loss, the gradient, the update
@@ -15,9 +15,8 @@ The rest builds on it and is not needed to understand it:
     data            MNIST, synthetic digits, augmentation, photos
     engines         faster or distributed ways to compute the same network
     export          a trained network as a web page, SavedModel, LiteRT or NumPy file
-    runs            the folders in which trainings are saved and resumed
+    runs            saving, finding and resuming runs
     plots           every figure
-    export          a trained network for use without this package
     alphabet        a second example: what a time step is, and what state is
     terminal        flags, progress, errors, atomic files
 """

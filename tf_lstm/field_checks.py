@@ -39,7 +39,7 @@ def parse_field(settings: type, text: str, names: Collection[str] | None = None)
     name, equals, value = text.partition("=")
     hints = get_type_hints(settings, include_extras=True)
     if not equals or name not in (names or hints):
-        raise ValueError(f"{text!r} is not NAME=VALUE with a NAME of {', '.join(names or hints)}")
+        raise ValueError(f"{text!r} is not NAME=VALUE; NAME is one of {', '.join(names or hints)}")
     for parse in (int, float, {"true": True, "false": False, "none": None}.__getitem__, str):
         try:
             parsed = parse(value)

@@ -1,4 +1,4 @@
-"""The optimizer and its schedule, both Keras' own, and the check of the gradients."""
+"""Keras' optimizer and learning-rate schedule; clipping of gradients, which must be finite."""
 
 import contextlib
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Every random choice of a training, as a function of the run's seed and of the step or epoch.
+"""Every random choice of a run, as a function of its seed and of the step or epoch.
 
 These functions keep no state, so a resumed training samples what the interrupted one would have
 sampled.

@@ -1,4 +1,4 @@
-"""Every setting of a training: the class `Recipe`, whose defaults are the recipe `default`.
+"""Every setting of a run: the class `Recipe`, whose defaults are the recipe `default`.
 
 This module needs no TensorFlow, so `--help` is quick.
 """
@@ -33,7 +33,7 @@ class Recipe:
     pad_position: Literal["side", "between"] = "side"
     time_steps: Count = 28  # 28 rows; 56 are half rows, 14 are pairs of rows
     augment: Literal["none", "affine_elastic", "affine_elastic_centered"] = "none"
-    augmented_share: Annotated[float, 0.0, 1.0] = 1.0  # of the images of a batch; the others stay
+    augmented_share: Annotated[float, 0.0, 1.0] = 1.0  # of a batch; the rest stay unchanged
 
     # The network; see `model`.
     input_projection: bool = True  # as in the BasicLSTMCell tutorial
@@ -46,14 +46,14 @@ class Recipe:
     # deviations, with biases 0.1, and the older cell's initial values.
     initializer: Literal["glorot", "normal", "truncated_normal"] = "glorot"
 
-    # The training; see `train_step` and `train_loop`. Batches of 256 at 8e-3 were chosen on 10,000
-    # held-out training images: as accurate as batches of 128 at 4e-3 (98.97 and 99.01 %, means of
-    # two seeds), in 0.88 times the wall time.
+    # The training; see `train_step` and `train_loop`.
     # "every": the loss after the last row plus the mean of the losses after every row, so that
     # every row's prediction means something; "last": the loss after the last row alone.
     loss_rows: Literal["every", "last"] = "every"
     epochs: Annotated[int, 1, 100_000] = 4  # a minute on 2 cores; `best` trains for longer
     max_steps: Count | None = None  # stop after this step, even within an epoch
+    # 256 at 8e-3 was chosen on 10,000 held-out training images: as accurate as 128 at 4e-3 (98.97
+    # and 99.01 %, means of two seeds), in 0.88 times the wall time.
     batch_size: Annotated[int, 1, 60_000] = 256
     optimizer: Literal["adam", "rmsprop"] = "adam"
     epsilon: Annotated[float, 1e-12, 1.0] = 1e-7  # the optimizer's; Keras' default
@@ -62,8 +62,8 @@ class Recipe:
     lr_schedule: Literal["constant", "cosine"] = "cosine"  # "cosine" decays to 0 at the last step
     global_clipnorm: Annotated[float, 1e-6, 1e6] | None = 1.0
     log_every: Count | None = None  # steps between lines with the batch's accuracy
-    # Steps between readings of the test images, for a comparison with published readings. Nothing
-    # is chosen with them; without this setting, the test images are evaluated once, at the end.
+    # Steps between evaluations on the test images, for comparison with published ones. No choice
+    # depends on them; without this setting, the test images are evaluated once, at the end.
     test_every: Count | None = None
     keep_weights: Literal["best", "last"] = "best"  # "best": in validation, at the end of an epoch
 

@@ -29,10 +29,10 @@ class EpochMetrics:
 
 
 class Hooks:
-    """Callbacks of a training; these do nothing. An exception in a hook ends the training."""
+    """Callbacks of the training loop, which do nothing by default. An exception in one ends it."""
 
     def after_steps(self, epoch: int, batch: np.ndarray) -> None:
-        """Called after about a second's steps; `batch` holds the indices of the last one's images."""
+        """Called about once a second; `batch` holds the indices of the last step's images."""
 
     def after_epoch(self, metrics: EpochMetrics) -> None:
         """Called after each epoch's validation."""
@@ -84,7 +84,7 @@ def validate(trainer: Trainer, validation: Split, epoch: int, started: float) ->
 
 
 def steps_between_hooks(trainer: Trainer) -> int:
-    """The number of steps to take without returning to Python: about a second's, at most 20.
+    """The number of steps before returning to Python: about a second's worth, at most 20.
 
     It does not depend on a clock, so processes that train together take the same number.
     """

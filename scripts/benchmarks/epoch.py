@@ -91,7 +91,7 @@ class Worker:
 
 
 def images_to_measure(settings: Mapping[str, int], images: int) -> int:
-    """At most `images`, in whole batches, that take about as long as with the usual settings."""
+    """About `images`, in whole batches; fewer where an image takes longer than with `USUAL`."""
     work = [
         count_operations(each["units"], each["layers"], each["time_steps"])
         for each in (USUAL, settings)
@@ -170,10 +170,10 @@ def main() -> None:
     systems, missing = available_systems()
     introduction = (
         f"{describe_machine()}. Seconds for an epoch of {EPOCH:,} images, scaled up from "
-        f"{flags.images:,}. Rounds in turn: {flags.rounds}, after one that is not counted; times "
-        "are medians. Where a setting is varied, half of the rounds, and half of the images or "
-        "fewer. The ratio is the median of each round's ratio to the table's first line. "
-        "Start-up is the time until the first step is done.\n"
+        f"{flags.images:,}; medians of {flags.rounds} rounds, after one that is not counted. The "
+        "tables with a varied setting use half the rounds and at most about half the images. The "
+        "ratio is the median over the rounds of the ratio to the table's first line. Start-up is "
+        "the time until the first step is done.\n"
     )
     text, results = [introduction, *(f"{line}\n" for line in missing)], []
     print("\n".join(text), flush=True)

@@ -1,4 +1,4 @@
-"""Parts of a training, as floors for its time: matrix products alone."""
+"""Lower bounds for the training time: the matrix products alone."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ MATRIX_SIZE = 2048
 
 
 def matrix_product(settings: Settings, images: np.ndarray, labels: np.ndarray) -> Workload:
-    """A large matrix product on all cores: the fastest the machine can be."""
+    """A large matrix product on all cores, which shows the machine's peak rate."""
     import tensorflow as tf
 
     matrix = tf.random.normal((MATRIX_SIZE, MATRIX_SIZE))
@@ -37,8 +37,8 @@ def engine_products(settings: Settings, images: np.ndarray, labels: np.ndarray) 
     shard = settings["batch_size"] // cores()
     random = np.random.default_rng(0)
 
-    # As arguments, because TensorFlow computes products of constants before the first step, and
-    # different at every time step, because it computes equal products only once.
+    # The matrices are arguments, because TensorFlow computes products of constants before the first
+    # step. They differ at every time step, because it computes equal products only once.
     sizes = [784 // time_steps, *[units] * (settings["layers"] - 1)] * cores()
     shapes = [
         ((size, 4 * units), (time_steps, size, shard), (time_steps, 4 * units, shard))
@@ -65,7 +65,7 @@ def engine_products(settings: Settings, images: np.ndarray, labels: np.ndarray) 
 
     @tf.function
     def step(matrices: list[list["tf.Tensor"]]) -> "tf.Tensor":
-        # One number of each: TensorFlow leaves out what no result depends on.
+        # One element of each product: TensorFlow prunes operations that no result depends on.
         return tf.add_n([product[0, 0] for each in matrices for product in products(*each)])
 
     def train() -> None:

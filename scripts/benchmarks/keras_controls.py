@@ -1,8 +1,8 @@
-"""Train the published Keras networks with Keras' own `fit`: a control for every published figure.
+"""Train the published Keras networks with Keras' own `fit`, as controls for their recipes.
 
-Each recipe is trained with today's Keras, and with what its libraries did differently: the gates
-were clip(0.2 x + 0.5, 0, 1), Adam's epsilon was 1e-8, and RMSprop added its epsilon to the root.
-Finished trainings are kept in a CSV file and are not repeated.
+Each is trained with the settings of today's Keras, and with those of its time: the gates were
+clip(0.2 x + 0.5, 0, 1), Adam's epsilon was 1e-8, and RMSprop divided by sqrt(v) + epsilon.
+Finished runs are kept in a CSV file and are not repeated.
 """
 
 import argparse
@@ -36,7 +36,7 @@ def parse_flags() -> argparse.Namespace:
     flag = parser.flag
     flag("--recipe", f"a recipe to train, may be repeated: {', '.join(CONTROLS)}", shown="all",
          action="append", choices=CONTROLS, metavar="NAME")  # fmt: skip
-    flag("--seeds", "trainings of each recipe", 3, type=number(int, 1, 1000))
+    flag("--seeds", "runs of each recipe", 3, type=number(int, 1, 1000))
     parser.add_data()
     parser.add_output("figures/controls.csv", ".csv", help="file of all finished trainings; the "
                       "tables of results.csv beside it are written to results.md")  # fmt: skip

@@ -3,8 +3,8 @@
 A network sees only these rows, all at once, as a picture. Its accuracy is a reference for an LSTM
 that has read the same rows. The images are augmented as for the recipe `early`, and the weights of
 the epoch that is best on the validation images are kept. For each number of rows, every width is
-trained with the first seed, and the one that is best on the validation images with the other seeds
-too. Finished trainings are not repeated.
+trained with the first seed. Only the width that is best on the validation images is then trained
+with the other seeds. Finished runs are not repeated.
 """
 
 import argparse
@@ -37,10 +37,10 @@ def parse_flags() -> argparse.Namespace:
     parser = FlagParser(__doc__)
     flag = parser.flag
     flag("--rows", "numbers of visible rows", VISIBLE_ROWS, nargs="+", type=number(int, 1, 28),
-         shown="6 of them")  # fmt: skip
+         shown="7 10 14 18 21 28")  # fmt: skip
     flag("--widths", "channels of the first convolution", WIDTHS, nargs="+",
          type=number(int, 1, 1024))  # fmt: skip
-    flag("--seeds", "trainings of the best width", 3, type=number(int, 1, 100))
+    flag("--seeds", "runs of the best width", 3, type=number(int, 1, 100))
     flag("--epochs", "passes over the training images", 10, type=number(int, 1, 1000))
     parser.add_data()
     parser.add_output("figures/reference_by_row.csv", ".csv", help="file for the accuracies")
@@ -78,7 +78,7 @@ def training_batches(dataset: "Dataset", rows: int, seed: int) -> "tf.data.Datas
 
 
 def train_network(dataset: "Dataset", rows: int, width: int, seed: int, epochs: int) -> "Reference":
-    """Train a network on the first `rows` rows, and test the weights best in validation."""
+    """Train a network on the first `rows` rows, testing the weights that are best in validation."""
     import tensorflow as tf
 
     from tf_lstm.plots.reference import Reference

@@ -36,7 +36,7 @@ class System(NamedTuple):
     # Takes the settings, the images (n, 28, 28) uint8 and their labels (n,) int32.
     build: Callable[[Settings, np.ndarray, np.ndarray], Workload]
     package: str = "tensorflow"
-    bfloat16: bool = False  # needs a processor that does not only emulate it
+    bfloat16: bool = False  # skipped where the processor only emulates bfloat16
 
 
 def this_project(
@@ -46,7 +46,7 @@ def this_project(
     engine: str,
     precision: str = "float32",
 ) -> Workload:
-    """This project with one of its engines, in a shard per core as train_mnist.py."""
+    """This project with one of its engines and one shard per core, as in train_mnist.py."""
     import_tensorflow()
     from tf_lstm.engines.build import build_model
     from tf_lstm.engines.shards import shard_trainer

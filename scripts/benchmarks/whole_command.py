@@ -31,7 +31,7 @@ def parse_flags() -> argparse.Namespace:
     """Parse the command line."""
     parser = FlagParser(__doc__)
     parser.add_data()
-    parser.flag("--rounds", "measurements of each command, in turn; a round's number is its seed",
+    parser.flag("--rounds", "measurements of each command, in turn, with the seeds 0, 1, ...",
                 3, type=number(int, 1, 100))  # fmt: skip
     parser.add_output(None, ".md", help="file for the table")
     parser.add_argument("--keras", type=int, metavar="SEED", help=argparse.SUPPRESS)

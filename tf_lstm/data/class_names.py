@@ -31,7 +31,7 @@ def read_class_names(data: Path) -> tuple[str, ...]:
     names += DIGITS[len(names) :]
     if len(set(names)) != len(names) or len(names) != len(DIGITS) or not all(map(is_name, names)):
         raise UserError(
-            f"{path} does not hold at most ten different names of up to {LONGEST} characters: "
+            f"{path} must hold at most ten names, all different, of up to {LONGEST} characters: "
             "correct or delete it."
         )
     return names

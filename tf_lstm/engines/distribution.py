@@ -22,7 +22,7 @@ class WorkerLostError(Exception):
 
 
 class DistributedTrainer(Trainer):
-    """A `Trainer` on all replicas of the strategy in whose scope it and its model are created.
+    """A `Trainer` on all replicas of a strategy. Create it and its model in the strategy's scope.
 
     Each replica takes the plain step on its part of the batch. The gradients are summed over the
     replicas before they are clipped.
@@ -55,7 +55,7 @@ class DistributedTrainer(Trainer):
         super().update(gradients, totals)
 
     def apply(self, gradients: list[tf.Tensor]) -> None:
-        """As `Trainer.apply`; a Keras optimizer sums over the replicas itself."""
+        """As `Trainer.apply`. A Keras optimizer sums over replicas again, hence the division."""
         replicas = self.strategy.num_replicas_in_sync
         super().apply([gradient / replicas for gradient in gradients])
 
@@ -78,7 +78,7 @@ def new_strategy(name: str, replicas: int | None = None) -> tf.distribute.Strate
     Args:
         name: one of `STRATEGIES`.
         replicas: how many "mirrored" has; None for one on each GPU, or two without a GPU. Without
-            GPUs they are logical devices, parts of the processor.
+            GPUs they are logical CPU devices.
 
     Raises:
         UserError: there are too few GPUs, TF_CONFIG is wrong, or a worker is missing.
@@ -91,7 +91,7 @@ def new_strategy(name: str, replicas: int | None = None) -> tf.distribute.Strate
             tf.config.set_logical_device_configuration(processor, logical)
             return tf.distribute.MirroredStrategy([f"CPU:{i}" for i in range(len(logical))])
         if replicas and replicas > len(gpus):
-            raise UserError(f"--replicas {replicas} is more than the {len(gpus)} GPUs here.")
+            raise UserError(f"--replicas {replicas} is too large: GPUs found here: {len(gpus)}.")
         return tf.distribute.MirroredStrategy([gpu.name for gpu in gpus[:replicas]])
     if name == "multi-worker":
         wait_for_workers(*cluster_and_task())
@@ -109,7 +109,7 @@ def count_shards(name: str, strategy: tf.distribute.Strategy) -> int:
 def new_trainer(
     model: RowClassifier, dataset: Dataset, total_steps: int, seed: int, shards: int
 ) -> Trainer:
-    """A trainer for the strategy in whose scope this is called, in shards on each replica."""
+    """A trainer for the current strategy; each replica splits its part into `shards` shards."""
     replicas = tf.distribute.get_strategy().num_replicas_in_sync
     trainer_type = DistributedTrainer if replicas > 1 else Trainer
     images, labels = dataset.train.images, dataset.train.labels

@@ -24,8 +24,8 @@ def save_page(model: RowClassifier, path: Path, title: str, class_names: Sequenc
     """
     if not all(layer.causal for layer in model.layers):
         raise UserError(
-            f"{title} reads images in both directions, which the page cannot: choose another run, "
-            "or another format."
+            f"{title} reads images in both directions, which the page does not support: choose "
+            "another run, or another format."
         )
     content = {
         "title": title,

@@ -46,8 +46,8 @@ def plot_image(flags: argparse.Namespace, run: Run) -> tuple[Figure | None, str]
     layers = (recipe.input_projection, recipe.layers, recipe.bidirectional, recipe.pad_columns)
     if flags.kind == "diagram" and layers != (True, 1, False, 0):
         raise UserError(
-            f"{run.folder} does not have the network of --diagram, an input projection of 28 "
-            f"columns and one LSTM layer ({recipe.name}): choose another run."
+            "--diagram needs an input projection of 28 columns and one LSTM layer in one "
+            f"direction, unlike {run.folder} ({recipe.name}): choose another run."
         )
     model = run.best_model()
     if flags.image is not None:
@@ -58,7 +58,7 @@ def plot_image(flags: argparse.Namespace, run: Run) -> tuple[Figure | None, str]
         split, index = getattr(dataset, flags.split), choose_index(flags, dataset)
         image, label = split.images[index], int(split.labels[index])
         title = f"{dataset.name}, {flags.split} image {index}"
-    title = f"{title}, read by {run.folder.name}"
+    title = f"{title}, run {run.folder.name}"
     probabilities = row_predictions(model, image[None])[0]  # (time steps, classes)
     prediction = Prediction(image, label, probabilities, title, run.class_names)
     if flags.kind == "animate":
@@ -104,7 +104,7 @@ def plot_summary(flags: argparse.Namespace, runs: list[Run]) -> tuple[Figure, st
         for name, model in zip(names, models, strict=True)
     }
     save_tables(statistics_by_run, flags.output.with_suffix(""))
-    title = f"{dataset.name}, {len(split.labels):,} {flags.split} images, read by {names[0]}"
+    title = f"{dataset.name}, {len(split.labels):,} {flags.split} images, run {names[0]}"
     loss_rows = [run.recipe.loss_rows for run in runs]
     figure = row_summary_figure(statistics_by_run, title, loss_rows, reference, first.class_names)
     return figure, title

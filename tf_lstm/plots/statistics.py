@@ -38,7 +38,9 @@ class RowStatistics(NamedTuple):
         return np.abs(correct - confidence).sum(axis=1) / images.sum(axis=1)
 
     def last_confused_rows(self, share: float) -> np.ndarray:
-        """The last row after which at least `share` of a label's images have a predicted class.
+        """For each label and wrong class, the last row after which they are often confused.
+
+        They are if at least `share` of the label's images are predicted as that class.
 
         Returns:
             (classes, classes) integers, label by predicted class; 0 where no row has that large a

@@ -1,6 +1,6 @@
 """The newest checkpoints of some objects, as files ckpt-1, ckpt-2, ... in a folder.
 
-A checkpoint exists from the moment when its `.index` file has its name, and is complete then.
+The `.index` file is renamed last: once it has its final name, the checkpoint is complete.
 TensorFlow checks every tensor's checksum when it restores one.
 """
 
@@ -36,7 +36,7 @@ class Checkpoints:
         return sorted((int(name) for name in names if name.isdecimal()), reverse=True)
 
     def path(self, number: int) -> str:
-        """The start of the names of a checkpoint's files, as TensorFlow takes it."""
+        """The path of a checkpoint's files without their suffixes, as TensorFlow expects it."""
         return str(self.folder / f"ckpt-{number}")
 
     def save(self) -> str:
@@ -78,6 +78,6 @@ class Checkpoints:
         if numbers:
             raise UserError(
                 f"{self.path(numbers[0])} cannot be read or does not fit the run's settings.json, "
-                "and no older one does: choose another run."
+                "and the same is true of all older ones: choose another run."
             ) from first_error
         return False

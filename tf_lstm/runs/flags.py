@@ -52,7 +52,7 @@ def parse_flags(description: str | None) -> argparse.Namespace:
          shown=0, type=number(int, 0, 2**32 - 1))  # fmt: skip
     parser.add_data()
     flag("--run", "a new folder for the run", shown="runs/RECIPE-DATE-TIME", metavar="FOLDER")
-    flag("--overwrite", "delete the run that --run already holds", False)
+    flag("--overwrite", "delete the run that is already in the --run folder", False)
     flag("--engine", "`cell` unrolls Keras' LSTMCell, `gates` the written-out gates, `folded` "
          "computes the same function faster", shown="cell", choices=ENGINES)  # fmt: skip
     flag("--precision", "`mixed_bfloat16` computes matrix products in bfloat16, the rest "
@@ -60,11 +60,11 @@ def parse_flags(description: str | None) -> argparse.Namespace:
     flag("--resume", "continue an interrupted run with its own settings", nargs="?", const="",
          shown="the newest run", metavar="FOLDER")  # fmt: skip
     flag("--device", "`cpu` leaves a GPU unused", shown="a GPU if there is one", choices=("cpu",))
-    flag("--strategy", "`mirrored` trains on several GPUs, or parts of the processor; "
+    flag("--strategy", "`mirrored` trains on several GPUs, or on logical CPU devices; "
          "`multi-worker` on several machines, named in TF_CONFIG", shown="none",
          choices=STRATEGIES)  # fmt: skip
     flag("--replicas", "the number of devices that `--strategy mirrored` uses",
-         shown="all GPUs, or 2 parts of the processor", type=number(int, 1, 64))  # fmt: skip
+         shown="all GPUs, or 2 logical CPU devices", type=number(int, 1, 64))  # fmt: skip
     flag("--quiet", "print only the result", False)
     flags = parser.parse_args()
     check_combinations(parser, flags)
@@ -79,9 +79,9 @@ def check_combinations(parser: argparse.ArgumentParser, flags: argparse.Namespac
     if flags.overwrite and flags.run is None:
         parser.error("--overwrite deletes the run in the folder that --run names: add --run")
     if flags.replicas is not None and flags.strategy != "mirrored":
-        parser.error("--replicas is for --strategy mirrored: leave it out, or add that")
+        parser.error("--replicas needs --strategy mirrored: add that flag, or leave out --replicas")
     if flags.precision == "mixed_bfloat16" and flags.engine != "folded" and flags.resume is None:
-        parser.error("--precision mixed_bfloat16 is for --engine folded: add that")
+        parser.error("--precision mixed_bfloat16 needs --engine folded: add that flag")
     if flags.strategy == "multi-worker" and flags.resume is None and flags.run is None:
         parser.error("--strategy multi-worker needs --run: a folder that all workers can read")
     if flags.resume is not None:

@@ -20,7 +20,7 @@ from tf_lstm.terminal.errors import UserError
 from tf_lstm.terminal.files import temporary_path, write_text_atomically
 
 RUNS = Path(__file__).resolve().parents[2] / "runs"
-REQUIRED = ("seed", "engine", "shards", "strategy", "replicas")  # settings beside the recipe
+REQUIRED = ("seed", "engine", "shards", "strategy", "replicas")  # settings besides the recipe
 LATEST = RUNS / "latest"  # a text file that names the newest run's folder
 UNFINISHED = temporary_path(Path("settings.json")).name  # marks a folder that holds no run (yet)
 LEFTOVERS = [temporary_path(Path(name)).name for name in FILES]  # left by a killed process
@@ -46,8 +46,8 @@ def create_run(
         recipe, seed, dataset: what is trained.
         overwrite: delete a run that is there already, if nothing else is.
         newest: record it in runs/latest as the newest run.
-        engine, precision, strategy: recorded; with another one, a step differs by rounding only.
-        shards, replicas: recorded; they also change what is sampled at random.
+        engine, precision, strategy: recorded; they change a step by rounding only.
+        shards, replicas: recorded; they also change the random numbers.
 
     Raises:
         UserError: the folder is not empty, or cannot be written.
@@ -154,8 +154,8 @@ def open_run(folder: str | Path | None = None) -> Run:
     if folder is None:
         if not LATEST.exists():
             raise UserError(
-                "There is no run yet: train one with `python scripts/train_mnist.py`, or name its "
-                "folder with --run."
+                "There is no run yet: train one with `python scripts/train_mnist.py`, or name a "
+                "run's folder with --run."
             )
         folder = LATEST
     path = Path(folder).expanduser()

@@ -1,4 +1,4 @@
-"""Accuracies on the test images during a training, for a comparison with published readings."""
+"""Test accuracies during training, for comparison with published ones."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ class Reading:
 
 
 def write_readings(folder: Path, readings: dict[int, float]) -> None:
-    """Write the test accuracies by step, 0 to 1, to a run's folder."""
+    """Write the test accuracies (0 to 1), by step, to a run's folder."""
     lines = ["step,test_accuracy", *(f"{step},{share}" for step, share in readings.items())]
     write_text_atomically(folder / READINGS, "\n".join(lines) + "\n")
 

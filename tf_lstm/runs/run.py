@@ -56,12 +56,12 @@ class Run:
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """The names of the classes; the digits if the run is older than class names."""
+        """The names of the classes; the digits if an older run does not record them."""
         return tuple(self.settings["data"].get("class_names", DIGITS))
 
     @property
     def precision(self) -> str:
-        """The precision of the training; float32 if the run is older than precisions."""
+        """The precision of the training; float32 if an older run does not record it."""
         return str(self.settings.get("precision", "float32"))
 
     def new_model(self, engine: str = "cell", precision: str = "float32") -> RowClassifier:

@@ -1,4 +1,4 @@
-"""A training that is saved in a run's folder and can be resumed from there.
+"""Trains a run, saves its state in its folder, and resumes it from there.
 
 Everything that a step depends on is in the checkpoint or follows from the settings and the step's
 index. So a training that was interrupted and resumed ends with the same weights, bit for bit, as

@@ -50,7 +50,7 @@ def compare_in_pairs(results: Iterable[Result], baseline: Sequence[Result]) -> s
     ]
     if not differences:
         return ""
-    reference = f" to {baseline[0].recipe}"
+    reference = f" vs. {baseline[0].recipe}"
     if len(differences) == 1:
         return f"{differences[0]:+.2f}{reference}"
     error = statistics.stdev(differences) / math.sqrt(len(differences))

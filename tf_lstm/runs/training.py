@@ -29,7 +29,7 @@ def train_run(
         dataset: the data.
         recipe: the settings.
         folder: where to save it, or None for runs/RECIPE-DATE-TIME.
-        seed: of everything random.
+        seed: determines every random choice.
         engine: one of `engines.build.ENGINES`.
         quiet: print nothing.
 

@@ -41,7 +41,7 @@ def atomic_path(path: str | Path, suffixes: Collection[str]) -> Iterator[Path]:
     """
     path = Path(path)
     if path.suffix.lower() not in suffixes:
-        raise UserError(f"{path} has an unknown format: end its name in {join_choices(suffixes)}.")
+        raise UserError(f"{path} has an unknown format: use {join_choices(suffixes)}.")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path.parent) as folder:

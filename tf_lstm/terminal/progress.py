@@ -1,4 +1,4 @@
-"""What a training prints: its data and variables, its progress, and its results."""
+"""What training prints: its data and variables, its progress, and its results."""
 
 import math
 import sys

@@ -52,7 +52,7 @@ def import_tensorflow(device: str | None = None) -> ModuleType:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with quiet_libraries(show_if_failed=True):
         import tensorflow
-    # TensorFlow also warns of checkpoints that cannot be restored; `Run.restore` reports these.
+    # TensorFlow also warns of checkpoints that cannot be restored; `Checkpoints` reports them.
     tensorflow.get_logger().setLevel("ERROR")
     set_threads(tensorflow)
     if device == "cpu":
