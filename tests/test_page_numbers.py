@@ -51,18 +51,23 @@ def numbers_of_the_summaries():
         for line in read_csv("row_summary/early_stopping.csv")
         if (line["run"], line["threshold"]) == ("default", "0.95")
     ]
-    yield f"95 % reads {float(stop['mean_rows']):.1f} rows on average"
+    yield f"at a confidence of 95 %, the network reads {float(stop['mean_rows']):.1f} rows"
     yield f"is correct for {100 * float(stop['accuracy']):.1f} % of the images"
     reference = {
         str(rows): f"{100 * np.mean(accuracies):.1f} %"
         for rows, accuracies in reference_accuracies(REFERENCE, "MNIST").items()
     }
-    early = {row: accuracy_after("row_summary_early", "early", row) for row in ("7", "10")}
+    early = {row: accuracy_after("row_summary_early", "early", row) for row in reference}
     yield f"`early` is correct for {early['7']} of the images"
-    early_14 = accuracy_after("row_summary_early", "early", "14")
-    yield f"After 14 rows `early` is correct for {early_14}"
     yield f"the convolutional network for {reference['7']}; after 10 rows"
-    yield f"after 10 rows for {early['10']} and {reference['10']}"
+    for rows in ("10", "14", "18", "21"):
+        yield f"after {rows} rows for {early[rows]} and {reference[rows]};"
+    yield f"after all rows for {early['28']} and {reference['28']}."
+
+
+def mean(row):
+    """The mean of the numbers in the last cell of a row."""
+    return f"{np.mean([float(number) for number in row[-1].split(', ')]):.1f}"
 
 
 def numbers_of_the_benchmarks():
@@ -73,10 +78,10 @@ def numbers_of_the_benchmarks():
     yield f"takes {here} s with the engine `cell`, {other} s with `folded`"
     yield f"{epoch['PyTorch nn.LSTM'][1]} s with PyTorch"
     yield f"{epoch['Keras fit, LSTM'][1]} s with Keras' `fit`"
-    yield f"`folded` takes {whole['this project, folded, 1 epoch'][1]} s with one epoch"
-    keras = whole["Keras fit, LSTM(30), 20 epochs"]
-    yield f"takes {keras[1]} s with 20 epochs"
-    yield "it reached {}, {} and {} % here".format(*keras[-1].split(", "))
+    quick, keras = whole["this project, quick, folded"], whole["Keras fit, LSTM(30), 20 epochs"]
+    yield f"the recipe `quick` takes {quick[1]} s with `--engine folded`,"
+    yield f"and reaches about {mean(quick)} %"
+    yield f"takes {keras[1]} s with 20 epochs, and reaches about {mean(keras)} %"
     yield f"images takes {workers['16'][3]} times as long"
     yield f"a step of 64 images {workers['64'][3]} times"
 

@@ -18,6 +18,7 @@ from saved_runs import assert_same_run, write_digits
 from tf_lstm import train_loop
 from tf_lstm.data.dataset import Dataset, Split
 from tf_lstm.data.synthetic import render_digits
+from tf_lstm.evaluation import evaluate
 from tf_lstm.recipes import BASIC, BEST, BILSTM_30, DEEP, RECIPES, STACKED_32
 from tf_lstm.runs import locate, session
 from tf_lstm.runs.locate import create_run, open_run
@@ -74,6 +75,15 @@ def uninterrupted(tmp_path_factory):
         patch.setattr(locate, "LATEST", folder.parent / "latest")
         train(new_run(folder))
     return folder
+
+
+def test_the_kept_weights_are_tested_and_not_the_last_ones(tmp_path):
+    run = new_run(tmp_path / "run")
+    session = Session(run, DATASET, quiet=True)
+    session.best.save()
+    kept = evaluate(run.best_model(), DATASET.test.images, DATASET.test.labels)
+    session.model.weights["out"].assign(tf.random.stateless_normal((4, 10), seed=(1, 2)))
+    assert session.test().loss == pytest.approx(kept.loss, rel=1e-5)
 
 
 @pytest.mark.parametrize(
