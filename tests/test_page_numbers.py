@@ -1,4 +1,4 @@
-"""The numbers in the sentences of figures/README.md are those of the tables that it links."""
+"""The numbers in sentences of README.md and figures/README.md are those of the tables they link."""
 
 import csv
 import re
@@ -12,6 +12,7 @@ from tf_lstm.plots.reference import reference_accuracies
 FIGURES = Path(__file__).resolve().parents[1] / "figures"
 REFERENCE = FIGURES / "reference_by_row.csv"
 PAGE = " ".join((FIGURES / "README.md").read_text(encoding="utf-8").split())
+FRONT_PAGE = " ".join((FIGURES.parent / "README.md").read_text(encoding="utf-8").split())
 
 
 def read_csv(name):
@@ -74,10 +75,11 @@ def numbers_of_the_benchmarks():
     """Parts of sentences on speed and workers."""
     epoch, whole = table_rows("benchmark.md"), table_rows("benchmark_accuracy.md")
     workers = table_rows("benchmark_workers.md")
-    here, other = (epoch[f"this project, {engine}"][1] for engine in ("cell", "folded"))
-    yield f"takes {here} s with the engine `cell`, {other} s with `folded`"
-    yield f"{epoch['PyTorch nn.LSTM'][1]} s with PyTorch"
-    yield f"{epoch['Keras fit, LSTM'][1]} s with Keras' `fit`"
+    ratios = {system: f"{row[3]} times" for system, row in epoch.items() if len(row) > 3}
+    yield f"`folded` takes {ratios['this project, folded']} as long as `cell`"
+    yield f"`gates` {ratios['this project, gates']}, PyTorch's `nn.LSTM` after a"
+    yield f"linear layer {ratios['PyTorch nn.LSTM']}, and Keras' `fit` {ratios['Keras fit, LSTM']}"
+    yield f"PyTorch takes {ratios['PyTorch, folded']} as long"
     quick, keras = whole["this project, quick, folded"], whole["Keras fit, LSTM(30), 20 epochs"]
     yield f"the recipe `quick` takes {quick[1]} s with `--engine folded`,"
     yield f"and reaches about {mean(quick)} %"
@@ -91,13 +93,29 @@ def numbers_of_the_synthetic_digits():
     yield f"tested on MNIST: {table_rows('results_synthetic.md')['default'][2]} %"
 
 
+def numbers_of_the_front_page():
+    """Parts of the three results on the front page."""
+    results, epoch = table_rows("results.md"), table_rows("benchmark.md")
+    yield f"{results['default'][2]} % in 4 epochs (5 seeds)"
+    yield f"{results['best'][2]} % in 80 epochs"
+    yield f"{accuracy_after('row_summary_early', 'early', '14')} are classified correctly"
+    yield f"takes {epoch['this project, folded'][3]} times as long as Keras' cell"
+    yield f"PyTorch's LSTM {epoch['PyTorch nn.LSTM'][3]} times ({epoch['PyTorch, folded'][3]} if"
+    yield f"Keras' `fit` {epoch['Keras fit, LSTM'][3]} times"
+
+
 @pytest.mark.parametrize(
-    "numbers",
-    [numbers_of_the_summaries, numbers_of_the_benchmarks, numbers_of_the_synthetic_digits],
+    "numbers, page",
+    [
+        (numbers_of_the_summaries, PAGE),
+        (numbers_of_the_benchmarks, PAGE),
+        (numbers_of_the_synthetic_digits, PAGE),
+        (numbers_of_the_front_page, FRONT_PAGE),
+    ],
 )
-def test_numbers_in_sentences_are_those_of_the_tables(numbers):
+def test_numbers_in_sentences_are_those_of_the_tables(numbers, page):
     for part in numbers():
-        assert part in PAGE
+        assert part in page
 
 
 @pytest.mark.parametrize(

@@ -55,14 +55,18 @@ def measure(command: Sequence[object]) -> tuple[float, float]:
     Returns:
         The seconds until it has printed a test accuracy, and this accuracy, in percent.
     """
-    started = time.monotonic()
-    process = subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, text=True)
-    result = None
-    for line in process.stdout or ():
-        if accuracy := re.search(r"accuracy (\d+\.\d+) %$", line):
-            result = time.monotonic() - started, float(accuracy[1])
-    if process.wait() or result is None:
-        raise UserError(f"{' '.join(map(str, command[1:]))} failed: see above.")
+    started, result = time.monotonic(), None
+    with tempfile.TemporaryFile("w+") as errors:
+        process = subprocess.Popen(
+            list(map(str, command)), stdout=subprocess.PIPE, stderr=errors, text=True
+        )
+        for line in process.stdout or ():
+            if accuracy := re.search(r"accuracy (\d+\.\d+) %$", line):
+                result = time.monotonic() - started, float(accuracy[1])
+        if process.wait() or result is None:
+            errors.seek(0)
+            print(errors.read().strip(), file=sys.stderr)
+            raise UserError(f"{' '.join(map(str, command[1:]))} failed: see above.")
     return result
 
 
