@@ -223,7 +223,7 @@ def test_the_script_shows_the_inputs_and_the_predictions(run_script):
     for letter, predicted, mark in marked:
         assert (ALPHABET[ALPHABET.index(letter) + 1] == predicted) == (not mark)
     assert re.search(r"from A +A[A-Z]{25},", result.stdout)
-    assert re.search(r"from K +K[A-Z]{5},", result.stdout)
+    assert re.search(r"from K +K[A-Z]{5};", result.stdout)
     assert not re.search(r"[\r\b\x1b]", result.stdout)
     assert (folder / "figures" / "alphabet.png").read_bytes().startswith(b"\x89PNG")
 
