@@ -12,7 +12,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from tf_lstm.terminal.errors import Interrupted, UserError
+from tf_lstm.terminal.errors import UserError
 from tf_lstm.terminal.exit import run_program, run_script
 from tf_lstm.terminal.flags import REPOSITORY, FlagParser, number
 
@@ -48,14 +48,17 @@ def parse_flags() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def resumed(arguments: list[str]) -> list[str]:
-    """The arguments of train_mnist.py that continue a training which was interrupted."""
+def resumed(arguments: list[str], data: str) -> list[str]:
+    """The arguments of train_mnist.py with which it resumes the run, if that was interrupted.
+
+    With other data than the run's, train_mnist.py refuses to resume it.
+    """
     if "--overwrite" not in arguments:
         return arguments
     folder = arguments[arguments.index("--run") + 1]
     files = [REPOSITORY / folder / name for name in ("settings.json", "test_result.json")]
     interrupted = [file.exists() for file in files] == [True, False]
-    return ["--resume", folder] if interrupted else arguments
+    return ["--resume", folder, "--data", data] if interrupted else arguments
 
 
 def main() -> None:
@@ -63,7 +66,8 @@ def main() -> None:
     from tf_lstm.data.dataset import load_dataset
 
     # All commands use the same data. Its path is absolute, because they run in the repository.
-    environment = os.environ | {"MNIST_DIR": load_dataset(flags.data).source}
+    data = load_dataset(flags.data).source
+    environment = os.environ | {"MNIST_DIR": data}
     remaining = STEPS[flags.first - 1 :]
     minutes = [minutes for minutes, _ in remaining]
     print(f"{len(remaining)} commands, about {sum(minutes):.0f} minutes on two cores", flush=True)
@@ -73,16 +77,12 @@ def main() -> None:
         print(f"\n{place}/{len(STEPS)}, {left:.0f} min left: {command}", flush=True)
         script, *arguments = command.split()
         if index == 0:
-            arguments = resumed(arguments)
+            arguments = resumed(arguments, data)
         program = [sys.executable, REPOSITORY / "scripts" / script, *arguments]
-        try:
-            status = run_program(program, cwd=REPOSITORY, env=environment)
-        except Interrupted as error:
-            raise Interrupted(f"Stopped; continue with --first {place}.", error.signal) from error
-        if status:
+        remedy = f"continue with --first {place}"
+        if status := run_program(program, remedy, cwd=REPOSITORY, env=environment):
             raise UserError(
-                f"{script} failed with status {status}: fix what it reports above, and continue "
-                f"with --first {place}."
+                f"{script} failed with status {status}: fix what it reports above, and {remedy}."
             )
     print(f"\nall done in {(time.monotonic() - started) / 60:.1f} minutes")
 

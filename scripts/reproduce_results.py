@@ -78,7 +78,8 @@ def train_in_a_process(recipe: Recipe, seed: int, dataset: "Dataset", precision:
         flags += ["--engine", "folded", "--precision", precision]
     script = REPOSITORY / "scripts" / "train_mnist.py"
     # A signal reaches the training, which saves its state and prints how to resume.
-    if run_program([sys.executable, script, *flags, "--data", dataset.source]):
+    program = [sys.executable, script, *flags, "--data", dataset.source]
+    if run_program(program, "the same command continues from here"):
         raise UserError(f"The training in {folder} failed: see above.")
     return open_run(folder)
 

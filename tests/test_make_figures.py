@@ -70,6 +70,7 @@ def test_an_interrupted_training_is_resumed(files, continued, make_figures, tmp_
     for file in files:
         (folder / file).touch()
     arguments = ["--recipe", "early", "--run", "runs/figures/early", "--overwrite"]
-    expected = ["--resume", "runs/figures/early"] if continued else arguments
-    assert make_figures.resumed(arguments) == expected
-    assert make_figures.resumed(["--run", "runs/figures/early"]) == ["--run", "runs/figures/early"]
+    resume = ["--resume", "runs/figures/early", "--data", "digits.npz"]
+    assert make_figures.resumed(arguments, "digits.npz") == (resume if continued else arguments)
+    plot = ["--run", "runs/figures/early"]
+    assert make_figures.resumed(plot, "digits.npz") == plot

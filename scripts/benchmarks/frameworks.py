@@ -28,7 +28,9 @@ def as_rows(settings: Settings, images: np.ndarray) -> np.ndarray:
     return images.reshape(len(images), settings["time_steps"], -1).astype(np.float32) / 255
 
 
-def keras_network(recipe: Recipe, recurrent_activation: Any = "sigmoid") -> Any:
+def keras_network(
+    recipe: Recipe, recurrent_activation: Any = "sigmoid", unroll: bool = False
+) -> Any:
     """A recipe's network of Keras' layers: rows -> logits after the last one."""
     import tensorflow as tf
 
@@ -39,6 +41,7 @@ def keras_network(recipe: Recipe, recurrent_activation: Any = "sigmoid") -> Any:
             recipe.units,
             recurrent_activation=recurrent_activation,
             return_sequences=layer_index < recipe.layers - 1,
+            unroll=unroll,
         )
         network.append(layers.Bidirectional(layer) if recipe.bidirectional else layer)
     return tf.keras.Sequential([*network, layers.Dense(10)])

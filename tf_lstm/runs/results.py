@@ -77,7 +77,7 @@ def current_results(
     system: str | None = None,
     precision: str = "float32",
 ) -> list[Result]:
-    """Those of `results` with the recipe's current settings; None is any data or system."""
+    """Those with the recipe's current settings; None stands for any data or system."""
     return [
         result
         for result in results

@@ -55,11 +55,12 @@ def run_script(main: Callable[[], None]) -> None:
         sys.exit(128 + signal.SIGINT)
 
 
-def run_program(command: Sequence[object], **options: Any) -> int:
+def run_program(command: Sequence[object], remedy: str, **options: Any) -> int:
     """Run a program to its end. SIGTERM is passed on to it; Ctrl-C reaches it anyway.
 
     Args:
         command: the program and its arguments.
+        remedy: how to continue after an interruption, for the message.
         options: as for `subprocess.Popen`.
 
     Returns:
@@ -77,5 +78,5 @@ def run_program(command: Sequence[object], **options: Any) -> int:
     finally:
         signal.signal(signal.SIGTERM, previous)
     if status > 128 or status < 0:
-        raise Interrupted("Stopped; the same command continues from here.", abs(status) % 128)
+        raise Interrupted(f"Stopped; {remedy}.", abs(status) % 128)
     return status
