@@ -64,6 +64,7 @@ def test_a_baseline_is_a_recipe_with_one_group_of_changes():
         ({"log_every": -1}, "log_every is -1, not a whole number from 1 to .* or none"),
         ({"validation": 1}, "validation is 1, not true or false"),
         ({"bidirectional": True}, "loss_rows is 'every', but a bidirectional .*: set loss_rows"),
+        ({"weight_decay": 0.1}, "weight_decay is 0.1, but adam has none here: set optimizer to "),
         ({"pad_position": "between"}, "pad_columns is 0, which does not divide 28"),
         ({"pad_position": "between", "pad_columns": 3}, "pad_columns is 3, which does not divide"),
         ({"time_steps": 30}, "time_steps is 30, which does not divide an image of 784 pixels"),
@@ -86,6 +87,7 @@ def test_a_recipe_that_makes_no_sense_is_refused_in_one_sentence(changes, messag
         {"time_steps": 1},
         {"time_steps": 784},
         {"learning_rate": 1},
+        {"optimizer": "muon", "weight_decay": 1},
         {"max_steps": None, "global_clipnorm": None},
     ],
     ids=str,
@@ -98,16 +100,16 @@ def test_a_recipe_at_the_limits_is_accepted(changes):
 class LaterRecipe(Recipe):
     """A recipe of a later version, with one more setting."""
 
-    weight_decay: float = 0.0
+    momentum: float = 0.0
 
 
 def test_a_new_setting_with_a_default_leaves_older_settings_valid():
     for recipe in RECIPES.values():
         later = LaterRecipe(**asdict(recipe))
-        assert later.weight_decay == 0.0
-        assert asdict(later) == asdict(recipe) | {"weight_decay": 0.0}
-    with pytest.raises(ValueError, match="weight_decay is 'none', not a number"):
-        LaterRecipe(weight_decay="none")
+        assert later.momentum == 0.0
+        assert asdict(later) == asdict(recipe) | {"momentum": 0.0}
+    with pytest.raises(ValueError, match="momentum is 'none', not a number"):
+        LaterRecipe(momentum="none")
 
 
 @pytest.mark.parametrize(

@@ -255,7 +255,7 @@ def test_a_gradient_that_is_not_finite_stops_the_run_and_spares_the_weights(tmp_
 
     monkeypatch.setattr(stopped, "after_steps", enlarge.__get__(stopped))
     with (
-        pytest.raises(UserError, match=r"not finite at step \d+,.*rate 0\.003.*--learning-rate"),
+        pytest.raises(UserError, match=r"not finite at step \d+,.*rate 0\.012.*--learning-rate"),
         stopped.resumable(),
     ):
         train_loop.train(stopped.trainer, DATASET, stopped, stopped.history)

@@ -170,6 +170,38 @@ def test_learning_rate_of_the_tutorial_is_constant():
     assert learning_rates(BASIC, 501, (0, 1, 250, 500)) == pytest.approx([1e-3] * 4)
 
 
+def step_of_muon(gradient, weight_decay=0.0):
+    """The first update of a variable of ones."""
+    changes = {"optimizer": "muon", "learning_rate": 0.01, "weight_decay": weight_decay}
+    recipe = dataclasses.replace(BASIC, **changes)
+    variable = tf.Variable(tf.ones(gradient.shape))
+    optimizer = new_optimizer(recipe, 2)
+    optimizer.apply([tf.constant(gradient, tf.float32)], [variable])
+    return variable.numpy() - 1
+
+
+def test_muon_orthogonalizes_the_step_of_a_matrix(random):
+    left, _, right = np.linalg.svd(random.normal(size=(3, 5)), full_matrices=False)
+    step = step_of_muon(left * [100, 10, 1] @ right)
+    scale = 0.01 * 0.2 * 5**0.5  # learning rate, RMS of Adam's steps, root of the longer side
+    singular_values = left.T @ step @ right.T / -scale
+    # The polynomial of the Newton-Schulz iteration ends between 0.7 and 1.2, not exactly at 1.
+    np.testing.assert_allclose(singular_values, np.eye(3), atol=0.35)
+
+
+@pytest.mark.parametrize("shape", [(4,), (3, 10)], ids=["bias", "output projection"])
+def test_muon_takes_adams_step(shape, random):
+    gradient = random.normal(size=shape)
+    np.testing.assert_allclose(step_of_muon(gradient), -0.01 * np.sign(gradient), rtol=1e-4)
+
+
+@pytest.mark.parametrize("shape, decay", [((3, 5), 0.01 * 0.3), ((3, 10), 0), ((4,), 0)])
+def test_weight_decay_shrinks_matrices_but_no_biases_and_not_the_output_projection(shape, decay):
+    assert not step_of_muon(np.zeros(shape)).any()
+    decayed = step_of_muon(np.zeros(shape), weight_decay=0.3)
+    np.testing.assert_allclose(decayed, -decay, rtol=1e-4)
+
+
 @pytest.mark.parametrize("recipe", [DEFAULT, BASIC], ids=["cosine", "constant"])
 def test_the_first_step_of_a_training_changes_the_weights(recipe):
     recipe = dataclasses.replace(recipe, units=UNITS, time_steps=TIME_STEPS)

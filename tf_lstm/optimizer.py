@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import tensorflow as tf
 
+from tf_lstm.model import NUM_CLASSES
 from tf_lstm.settings import Recipe
 
 NOT_FINITE = "the gradient is not finite"
@@ -12,6 +13,18 @@ NOT_FINITE = "the gradient is not finite"
 
 class NonFiniteGradientError(ArithmeticError):
     """A gradient is infinite or not a number; no weight was updated with it."""
+
+
+class Muon(tf.keras.optimizers.Muon):
+    """Orthogonalized steps (Jordan et al. 2024) of the size of Adam's (Liu et al. 2025).
+
+    They are for matrices within the network, which also decay. Biases and the output projection
+    take Adam's steps, as the authors advise, and do not decay.
+    """
+
+    def _should_use_adamw(self, variable: tf.Variable) -> bool:
+        # Keras' own method looks at a path, which a tf.Variable does not have.
+        return len(variable.shape) != 2 or variable.shape[1] == NUM_CLASSES
 
 
 def new_optimizer(recipe: Recipe, total_steps: int) -> tf.keras.optimizers.Optimizer:
@@ -25,6 +38,13 @@ def new_optimizer(recipe: Recipe, total_steps: int) -> tf.keras.optimizers.Optim
             decay_steps=max(1, total_steps - warmup_steps),
             warmup_target=recipe.learning_rate if warmup_steps else None,
             warmup_steps=warmup_steps,
+        )
+    if recipe.optimizer == "muon":
+        return Muon(
+            learning_rate,
+            epsilon=recipe.epsilon,
+            weight_decay=recipe.weight_decay,
+            adam_weight_decay=None,
         )
     optimizers = {"adam": tf.keras.optimizers.Adam, "rmsprop": tf.keras.optimizers.RMSprop}
     return optimizers[recipe.optimizer](learning_rate, epsilon=recipe.epsilon)
