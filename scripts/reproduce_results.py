@@ -84,8 +84,9 @@ def train_in_a_process(recipe: Recipe, seed: int, dataset: "Dataset", precision:
     return open_run(folder)
 
 
-def result_of(run: "Run") -> "Result":
+def result_of(run: "Run", dataset: "Dataset") -> "Result":
     """The `Result` of a finished run."""
+    from tf_lstm.evaluation import row_predictions
     from tf_lstm.runs.readings import read_readings
     from tf_lstm.runs.results import Result, settings_text
 
@@ -93,6 +94,11 @@ def result_of(run: "Run") -> "Result":
     accuracies = [metrics.validation_accuracy for metrics in history]
     # That of the tested weights: the best epoch's, or the last one's. nan stays nan.
     validation_accuracy = max(accuracies) if run.recipe.keep_weights == "best" else accuracies[-1]
+    row_accuracies = ""
+    if run.recipe.loss_rows == "every":
+        predicted = row_predictions(run.best_model(), dataset.test.images).argmax(axis=2)
+        correct = predicted == dataset.test.labels[:, None]
+        row_accuracies = " ".join(f"{share:.4f}" for share in correct.mean(axis=0))
     return Result(
         recipe=run.recipe.name,
         seed=run.settings["seed"],
@@ -104,6 +110,7 @@ def result_of(run: "Run") -> "Result":
         settings=settings_text(run.recipe),
         test_readings=" ".join(f"{share:.4f}" for share in read_readings(run.folder).values()),
         precision=run.precision,
+        row_accuracies=row_accuracies,
     )
 
 
@@ -157,12 +164,12 @@ def main() -> None:
         left = describe_time_left(results, remaining, flags.precision)
         print(f"\n{recipe.name}, seed {seed}: run {index + 1} of {len(missing)}{left}", flush=True)
         started = time.monotonic()
-        results.append(result_of(train_in_a_process(recipe, seed, dataset, flags.precision)))
+        run = train_in_a_process(recipe, seed, dataset, flags.precision)
+        results.append(result_of(run, dataset))
         write_results(results, flags.output)
         print(f"{recipe.name}, seed {seed}: finished in {time.monotonic() - started:.0f} s")
     named = flags.data and dataset.name != "MNIST"
-    controls = read_results(flags.output.with_name("controls.csv"))
-    table = all_tables(results, controls, f" --data {flags.data}" if named else "")
+    table = all_tables(flags.output, f" --data {flags.data}" if named else "")
     write_markdown(flags.output.with_suffix(".md"), table)
     save_figure(results_figure(results), flags.output.with_suffix(".png"))
     print(f"\n{table}")

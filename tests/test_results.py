@@ -13,9 +13,19 @@ from saved_runs import write_digits
 from worker_processes import finish, start
 
 from tf_lstm.plots.results import results_figure
-from tf_lstm.recipes import BASIC, DEEP, DEEP_READINGS, DEFAULT, KERAS_30, RECIPES, STACKED_32
+from tf_lstm.recipes import (
+    BASIC,
+    DEEP,
+    DEEP_READINGS,
+    DEFAULT,
+    EARLY,
+    KERAS_30,
+    RECIPES,
+    STACKED_32,
+)
 from tf_lstm.runs import results as results_module
 from tf_lstm.runs.locate import open_run
+from tf_lstm.runs.references import Reference
 from tf_lstm.runs.results import (
     LABELS,
     Result,
@@ -27,16 +37,22 @@ from tf_lstm.runs.results import (
 from tf_lstm.runs.tables import (
     KERAS,
     OLD_KERAS,
-    all_tables,
     compare_in_pairs,
     compare_with_published,
+    controls_table,
+    readings_table,
     results_table,
+    rows_table,
 )
 from tf_lstm.settings import Recipe
 from tf_lstm.terminal.errors import UserError
 
 BLANK = RECIPES["blank-14"]
-CHANGED_TOGETHER = (["row_order", "eval_row_order"], ["pad_columns", "pad_position"])
+CHANGED_TOGETHER = (
+    ["row_order", "eval_row_order"],
+    ["pad_columns", "pad_position"],
+    ["optimizer", "weight_decay", "learning_rate"],
+)
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
@@ -184,11 +200,11 @@ def test_controls_with_keras_are_shown_beside_the_published_accuracy_and_ours():
         for system, accuracies in ((KERAS, (0.96, 0.96)), (OLD_KERAS, (0.95,)))
         for result in results(KERAS_30, *accuracies)
     ]
-    *_, line = all_tables(ours, controls).splitlines()
+    *_, line = controls_table(ours, controls).splitlines()
     accuracies = "98.02 | 96.00 ± 0.00 | 95.00, 1 seed | 97.50 ± 0.71"
     assert line == f"| keras-30 | {accuracies} | **+1.50 ± 0.50** | 0, 1 |"
     changed = dataclasses.replace(controls[0], settings=settings_text(BASIC))
-    assert all_tables(ours, [changed]) == results_table(ours)
+    assert controls_table(ours, [changed]) == ""
 
 
 def test_the_old_rmsprop_adds_epsilon_to_the_root(monkeypatch):
@@ -206,10 +222,29 @@ def test_readings_during_training_are_shown_beside_the_published_ones():
     readings = " ".join(["0.9500"] * 9 + ["0.9800"])
     (one,) = results(DEEP, 0.98)
     other = dataclasses.replace(one, seed=1, test_readings=readings.replace("0.95", "0.97"))
-    table = all_tables([dataclasses.replace(one, test_readings=readings), other], [])
+    table = readings_table([dataclasses.replace(one, test_readings=readings), other])
     assert "| 500 | 96.05 | 96.00 ± 1.41 |" in table and "| 5,000 | 98.91 | 98.00 ± 0.00 |" in table
     assert len(DEEP_READINGS) * DEEP.test_every == DEEP.max_steps
     assert DEEP.published == DEEP_READINGS[-1]
+
+
+def test_accuracies_of_early_are_shown_beside_networks_for_the_same_rows():
+    curves = "0.5 0.8 0.91", "0.6 0.8 0.93"
+    early = [
+        dataclasses.replace(result, row_accuracies=curve)
+        for result, curve in zip(results(EARLY, 0.91, 0.93), curves, strict=True)
+    ]
+    references = [
+        Reference("MNIST", 1, 8, 7474, 0, 10, 9, 0.5, 0.65),
+        Reference("MNIST", 3, 8, 7474, 0, 10, 9, 0.9, 0.94),
+        Reference("MNIST", 3, 8, 7474, 1, 10, 9, 0.9, 0.98),
+        Reference("digits", 2, 8, 7474, 0, 10, 9, 0.8, 0.85),
+    ]
+    first, third = rows_table(early, references).splitlines()[2:]
+    assert first == "| 1 | 55.00 ± 7.07 | 65.00, 1 seed | -10.00 |"
+    # Variances 2 and 8, halved for two seeds each: error √5.
+    assert third == "| 3 | 92.00 ± 1.41 | 96.00 ± 2.83 | -4.00 ± 2.24 |"
+    assert rows_table(results(EARLY, 0.9), references) == rows_table(early, []) == ""
 
 
 def test_the_commands_of_the_table_name_other_data_than_mnist():
@@ -241,16 +276,18 @@ def reproduce(tmp_path):
         shutil.copytree(REPOSITORY / folder, tmp_path / "repository" / folder)
     script = tmp_path / "repository" / "scripts" / "reproduce_results.py"
     data = write_digits(tmp_path / "digits.npz", 60, test_count=9)
-    return lambda: start([script, "--recipe", "basic", "--data", data, "--seeds", 1])
+    return lambda: start([script, "--recipe", "quick", "--data", data, "--seeds", 1])
 
 
 def test_the_script_runs_what_is_missing_and_nothing_twice(reproduce, tmp_path):
     copy = tmp_path / "repository"
     output, errors = finish(reproduce())
-    assert errors == "" and "basic, seed 0: run 1 of 1" in output
+    assert errors == "" and "quick, seed 0: run 1 of 1" in output
     (result,) = read_results(copy / "figures" / "results.csv")
-    test = open_run(copy / "runs" / "results" / "basic-0").read_result()
+    test = open_run(copy / "runs" / "results" / "quick-0").read_result()
     assert test.accuracy == pytest.approx(result.test_accuracy, abs=1e-6)
+    row_accuracies = [float(text) for text in result.row_accuracies.split()]
+    assert len(row_accuracies) == 28 and row_accuracies[-1] == round(test.accuracy, 4)
     assert (copy / "figures" / "results.png").read_bytes().startswith(b"\x89PNG")
     table = (copy / "figures" / "results.md").read_text()
     shutil.rmtree(copy / "runs")
@@ -261,7 +298,7 @@ def test_the_script_runs_what_is_missing_and_nothing_twice(reproduce, tmp_path):
 
 @pytest.mark.slow
 def test_sigterm_also_ends_the_training(reproduce, tmp_path):
-    folder = tmp_path / "repository" / "runs" / "results" / "basic-0"
+    folder = tmp_path / "repository" / "runs" / "results" / "quick-0"
     process = reproduce()
     while not (folder / "settings.json").exists():
         assert process.poll() is None

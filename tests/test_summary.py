@@ -3,10 +3,10 @@ import csv
 import numpy as np
 import pytest
 
-from tf_lstm.plots.reference import Reference, read_references, reference_accuracies
 from tf_lstm.plots.statistics import row_statistics
 from tf_lstm.plots.summary import row_summary_figure
 from tf_lstm.plots.summary_tables import save_tables
+from tf_lstm.runs.references import Reference, read_references, reference_accuracies
 from tf_lstm.terminal.errors import UserError
 from tf_lstm.terminal.files import write_table
 

@@ -79,7 +79,7 @@ class Recipe:
             )
         if self.weight_decay and self.optimizer != "muon":
             raise ValueError(
-                f"weight_decay is {self.weight_decay}, but {self.optimizer} has none here: set "
+                f"weight_decay is {self.weight_decay}, but only the optimizer 'muon' uses it: set "
                 "optimizer to 'muon' or weight_decay to 0"
             )
         if self.pad_position == "between" and (self.pad_columns == 0 or 28 % self.pad_columns):

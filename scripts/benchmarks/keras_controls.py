@@ -121,8 +121,8 @@ def main() -> None:
                     f"{100 * result.test_accuracy:.2f} %, {result.seconds:.0f} s",
                     flush=True,
                 )
-    if results := read_results(flags.output.with_name("results.csv")):
-        write_markdown(flags.output.with_name("results.md"), all_tables(results, controls))
+    if (results := flags.output.with_name("results.csv")).exists():
+        write_markdown(results.with_suffix(".md"), all_tables(results))
 
 
 if __name__ == "__main__":

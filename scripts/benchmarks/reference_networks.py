@@ -25,7 +25,7 @@ if TYPE_CHECKING:  # importing these at run time would make `--help` slow
     import tensorflow as tf
 
     from tf_lstm.data.dataset import Dataset
-    from tf_lstm.plots.reference import Reference
+    from tf_lstm.runs.references import Reference
 
 VISIBLE_ROWS = (7, 10, 14, 18, 21, 28)
 WIDTHS = (8, 16, 32)  # channels of the first convolution
@@ -81,7 +81,7 @@ def train_network(dataset: "Dataset", rows: int, width: int, seed: int, epochs: 
     """Train a network on the first `rows` rows, testing the weights that are best in validation."""
     import tensorflow as tf
 
-    from tf_lstm.plots.reference import Reference
+    from tf_lstm.runs.references import Reference
 
     tf.keras.utils.set_random_seed(seed)
     network = new_network(width)
@@ -116,7 +116,7 @@ def main() -> None:
     flags = parse_flags()
     import_tensorflow()
     from tf_lstm.data.dataset import load_dataset
-    from tf_lstm.plots.reference import Reference, best_width, read_references
+    from tf_lstm.runs.references import Reference, best_width, read_references
 
     dataset = load_dataset(flags.data)
     finished = read_references(flags.output)

@@ -11,13 +11,13 @@ from tf_lstm.evaluation import row_predictions
 from tf_lstm.plots.animation import save_animation
 from tf_lstm.plots.depth import row_depth_figure
 from tf_lstm.plots.network import network_figure
-from tf_lstm.plots.reference import reference_accuracies
 from tf_lstm.plots.row_predictions import Prediction, row_predictions_figure
 from tf_lstm.plots.statistics import row_statistics
 from tf_lstm.plots.style import save_figure, show_figure
 from tf_lstm.plots.summary import row_summary_figure
 from tf_lstm.plots.summary_tables import save_tables
 from tf_lstm.runs.locate import open_run
+from tf_lstm.runs.references import reference_accuracies
 from tf_lstm.runs.run import Run
 from tf_lstm.terminal.errors import UserError
 from tf_lstm.terminal.progress import short_path

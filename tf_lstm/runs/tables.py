@@ -4,10 +4,12 @@ import itertools
 import math
 import statistics
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from tf_lstm.recipes import DEEP_READINGS, RECIPES
 from tf_lstm.runs.flags import PRECISIONS
-from tf_lstm.runs.results import Result, current_results
+from tf_lstm.runs.references import Reference, accuracies_by_rows, read_references
+from tf_lstm.runs.results import Result, current_results, read_results
 from tf_lstm.terminal.tables import markdown_table
 
 KERAS, OLD_KERAS = "Keras", "Keras, old settings"  # the systems that are controls
@@ -57,16 +59,13 @@ def compare_in_pairs(results: Iterable[Result], baseline: Sequence[Result]) -> s
     return describe_difference(statistics.mean(differences), error) + reference
 
 
-def compare_means(results: Sequence[Result], others: Sequence[Result]) -> str:
-    """The difference of two mean test accuracies, in points, ± its standard error."""
-    ours, theirs = ([100 * result.test_accuracy for result in group] for group in (results, others))
-    difference = statistics.mean(ours) - statistics.mean(theirs)
+def compare_means(ours: Sequence[float], theirs: Sequence[float]) -> str:
+    """The difference of two mean accuracies (0 to 1), in points, ± its standard error."""
+    difference = 100 * (statistics.mean(ours) - statistics.mean(theirs))
     if min(len(ours), len(theirs)) == 1:
         return f"{difference:+.2f}"
-    error = math.hypot(
-        *(statistics.stdev(group) / math.sqrt(len(group)) for group in (ours, theirs))
-    )
-    return describe_difference(difference, error)
+    variances = (statistics.variance(group) / len(group) for group in (ours, theirs))
+    return describe_difference(difference, 100 * math.sqrt(sum(variances)))
 
 
 def describe_difference(difference: float, error: float) -> str:
@@ -130,13 +129,12 @@ def controls_table(results: Sequence[Result], controls: Sequence[Result]) -> str
         data = ours[0].data if ours else ""
         keras, old = (current_results(controls, recipe, data, s) for s in (KERAS, OLD_KERAS))
         if keras:
-            means = (
-                mean_and_sd([result.test_accuracy for result in group]) if group else ""
-                for group in (keras, old, ours)
-            )
+            accuracies = [[result.test_accuracy for result in g] for g in (keras, old, ours)]
+            means = (mean_and_sd(group) if group else "" for group in accuracies)
+            difference = compare_means(accuracies[2], accuracies[0])
             published = f"{recipe.published:.2f}" if recipe.published else "none"
             seeds = ", ".join(str(result.seed) for result in keras)
-            rows.append((recipe.name, published, *means, compare_means(ours, keras), seeds))
+            rows.append((recipe.name, published, *means, difference, seeds))
     return markdown_table(columns, "lrrrrll", rows) if rows else ""
 
 
@@ -156,11 +154,35 @@ def readings_table(results: Sequence[Result]) -> str:
     )
 
 
-def all_tables(results: Sequence[Result], controls: Sequence[Result], data_flag: str = "") -> str:
-    """All tables that are not empty; `data_flag` as in `results_table`."""
+def rows_table(results: Sequence[Result], references: Sequence[Reference]) -> str:
+    """A Markdown table of the accuracies of `early` after some rows, beside reference networks."""
+    early = [
+        result for result in current_results(results, RECIPES["early"]) if result.row_accuracies
+    ]
+    curves = [result.row_accuracies.split() for result in early]
+    references = [line for line in references if line.data in {result.data for result in early}]
+    rows = []
+    for count, reference in accuracies_by_rows(references).items():
+        ours = [float(accuracies[count - 1]) for accuracies in curves]
+        means = mean_and_sd(ours), mean_and_sd(reference)
+        rows.append((count, *means, compare_means(ours, reference)))
+    columns = "rows read | early, % | convolutional network for these rows, % | difference"
+    return markdown_table(columns, "rrrl", rows) if rows else ""
+
+
+def all_tables(path: Path, data_flag: str = "") -> str:
+    """All tables that are not empty.
+
+    Args:
+        path: the file of the results; those of controls and reference networks are beside it.
+        data_flag: as in `results_table`.
+    """
+    results, controls = read_results(path), read_results(path.with_name("controls.csv"))
+    references = read_references(path.with_name("reference_by_row.csv"))
     tables = (
         results_table(results, data_flag),
         controls_table(results, controls),
+        rows_table(results, references),
         readings_table(results),
     )
     return "\n".join(table for table in tables if table)

@@ -1,4 +1,4 @@
-"""The accuracies of the reference networks, kept in a CSV file and plotted in the summary figure.
+"""The accuracies of the reference networks, kept in a CSV file.
 
 scripts/benchmarks/reference_networks.py trains the networks.
 """
@@ -38,8 +38,18 @@ def best_width(references: Sequence[Reference]) -> int:
     return max(candidates, key=lambda line: line.validation_accuracy).width
 
 
+def accuracies_by_rows(references: Sequence[Reference]) -> dict[int, list[float]]:
+    """The test accuracies of the best width, by the number of visible rows."""
+    accuracies = {}
+    for rows in sorted({line.rows for line in references}):
+        own = [line for line in references if line.rows == rows]
+        width = best_width(own)
+        accuracies[rows] = [line.test_accuracy for line in own if line.width == width]
+    return accuracies
+
+
 def reference_accuracies(path: str | Path, data: str) -> dict[int, list[float]]:
-    """The test accuracies on `data` of the best width, by the number of visible rows.
+    """`accuracies_by_rows` of a file's lines on `data`.
 
     Raises:
         UserError: the file is not such a table, or has no line for `data`.
@@ -49,9 +59,4 @@ def reference_accuracies(path: str | Path, data: str) -> dict[int, list[float]]:
         raise UserError(
             f"{path} has no results on {data}: run scripts/benchmarks/reference_networks.py."
         )
-    accuracies = {}
-    for rows in sorted({line.rows for line in references}):
-        own = [line for line in references if line.rows == rows]
-        width = best_width(own)
-        accuracies[rows] = [line.test_accuracy for line in own if line.width == width]
-    return accuracies
+    return accuracies_by_rows(references)
