@@ -143,7 +143,7 @@ def _plot_early_stopping(axes: Axes, statistics: RowStatistics) -> None:
     axes.plot(rows_read, accuracy, color=BLUE, marker="o", markersize=4, label=label)
     offset = {"xytext": (-4, 4), "textcoords": "offset points", "ha": "right"}
     for threshold, *end in zip(THRESHOLDS, rows_read, accuracy, strict=True):
-        if threshold in (0.5, 0.7, 0.9, 0.99, 0.999):
+        if threshold in (0.5, 0.7, 0.9, 0.98, 0.999):
             axes.annotate(f"{threshold:g}", end, fontsize=8, **offset)
     lowest = max(accuracy.min() // 10 * 10 - 10, 0)
     axes.set(xlabel="mean rows read", ylabel="accuracy (%)", xticks=ROW_TICKS, ylim=(lowest, 104))
