@@ -143,7 +143,7 @@ def test_mnist_dir_is_the_default_source(tmp_path, monkeypatch, name):
     assert load_dataset().source == str(tmp_path / name)
 
 
-@pytest.mark.skipif("MNIST_DIR" not in os.environ, reason="needs the real MNIST in MNIST_DIR")
+@pytest.mark.skipif(not os.environ.get("MNIST_DIR"), reason="needs the real MNIST in MNIST_DIR")
 def test_real_mnist():
     dataset = load_dataset()
     assert dataset.name == "MNIST"
