@@ -87,6 +87,7 @@ def train_in_a_process(recipe: Recipe, seed: int, dataset: "Dataset", precision:
 def result_of(run: "Run", dataset: "Dataset") -> "Result":
     """The `Result` of a finished run."""
     from tf_lstm.evaluation import row_predictions
+    from tf_lstm.plots.statistics import row_statistics
     from tf_lstm.runs.readings import read_readings
     from tf_lstm.runs.results import Result, settings_text
 
@@ -96,9 +97,9 @@ def result_of(run: "Run", dataset: "Dataset") -> "Result":
     validation_accuracy = max(accuracies) if run.recipe.keep_weights == "best" else accuracies[-1]
     row_accuracies = ""
     if run.recipe.loss_rows == "every":
-        predicted = row_predictions(run.best_model(), dataset.test.images).argmax(axis=2)
-        correct = predicted == dataset.test.labels[:, None]
-        row_accuracies = " ".join(f"{share:.4f}" for share in correct.mean(axis=0))
+        predictions = row_predictions(run.best_model(), dataset.test.images)
+        correct, images = row_statistics(predictions, dataset.test.labels).accuracy_by_row()
+        row_accuracies = " ".join(f"{share:.4f}" for share in correct / images)
     return Result(
         recipe=run.recipe.name,
         seed=run.settings["seed"],

@@ -63,7 +63,7 @@ WITH_ADAM = {"optimizer": "adam", "learning_rate": 3e-3, "weight_decay": 0.0}
 ABLATIONS = (
     derive(BEST_10, "best-10-unaugmented", "without augmentation", augment="none"),
     derive(BEST_10, "best-10-last", "with the loss after the last row only", loss_rows="last"),
-    derive(BEST_10, "best-10-undecayed", "without weight decay", weight_decay=0.0),
+    derive(BEST_10, "best-10-no-decay", "without weight decay", weight_decay=0.0),
     derive(BEST_10, "best-10-adam", "with Adam, without weight decay", **WITH_ADAM),
 )
 

@@ -121,7 +121,8 @@ def main() -> None:
                     f"{100 * result.test_accuracy:.2f} %, {result.seconds:.0f} s",
                     flush=True,
                 )
-    if (results := flags.output.with_name("results.csv")).exists():
+    results = flags.output.with_name("results.csv")
+    if read_results(results):
         write_markdown(results.with_suffix(".md"), all_tables(results))
 
 

@@ -1,8 +1,8 @@
 """Measure the wall time of whole commands, until they have printed the test accuracy.
 
-One command is the LSTM(30) of a Keras tutorial, unrolled, which is faster: 20 epochs of `fit`, with
-a published accuracy of 98.02 % on MNIST. The others are train_mnist.py with a single epoch, which
-reaches at least this accuracy.
+One command trains the LSTM(30) of a Keras tutorial for 20 epochs with `fit`, unrolled because that
+is faster; its published accuracy on MNIST is 98.02 %. The others run train_mnist.py for one epoch,
+which is at least as accurate.
 """
 
 import argparse
