@@ -96,7 +96,7 @@ def result_of(run: "Run", dataset: "Dataset") -> "Result":
     # That of the tested weights: the best epoch's, or the last one's. nan stays nan.
     validation_accuracy = max(accuracies) if run.recipe.keep_weights == "best" else accuracies[-1]
     row_accuracies = ""
-    if run.recipe.loss_rows == "every":
+    if run.recipe.loss_rows != "last":
         predictions = row_predictions(run.best_model(), dataset.test.images)
         correct, images = row_statistics(predictions, dataset.test.labels).accuracy_by_row()
         row_accuracies = " ".join(f"{share:.4f}" for share in correct / images)

@@ -37,7 +37,7 @@ def test_recipes_are_listed_under_their_names_and_are_plain_data():
             {"initializer": "orthogonal"},
             "initializer is 'orthogonal', not 'glorot' or 'normal' or ",
         ),
-        ({"loss_rows": "all"}, "loss_rows is 'all', not 'every' or 'last'"),
+        ({"loss_rows": "all"}, "loss_rows is 'all', not 'every' or 'mean' or 'last'"),
         ({"optimizer": "sgd"}, "optimizer is 'sgd', not 'adam' or 'rmsprop'"),
         ({"lr_schedule": "linear"}, "lr_schedule is 'linear', not 'constant' or 'cosine'"),
         ({"pad_position": "left"}, "pad_position is 'left', not 'side' or 'between'"),

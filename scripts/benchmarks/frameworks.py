@@ -47,12 +47,14 @@ def keras_network(
     return tf.keras.Sequential([*network, layers.Dense(10)])
 
 
-def keras(settings: Settings, images: np.ndarray, labels: np.ndarray) -> Workload:
-    """Keras' LSTM layers and `fit`."""
+def keras(
+    settings: Settings, images: np.ndarray, labels: np.ndarray, unroll: bool = False
+) -> Workload:
+    """Keras' LSTM layers and `fit`; `unroll` is the layers' own option."""
     import tensorflow as tf
 
     batch_size = settings["batch_size"]
-    model = keras_network(replace(DEFAULT, **settings))
+    model = keras_network(replace(DEFAULT, **settings), unroll=unroll)
     model.compile(
         tf.keras.optimizers.Adam(LEARNING_RATE),
         tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True),

@@ -80,6 +80,7 @@ SYSTEMS = {
         partial(this_project, engine="folded", precision="mixed_bfloat16"), bfloat16=True
     ),
     "Keras fit, LSTM": System(keras),
+    "Keras fit, LSTM, unrolled": System(partial(keras, unroll=True)),
     "PyTorch nn.LSTM": System(pytorch, "torch"),
     "PyTorch, folded": System(partial(pytorch, folded=True), "torch"),
     "PyTorch, bfloat16": System(partial(pytorch, bfloat16=True), "torch", bfloat16=True),

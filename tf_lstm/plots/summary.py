@@ -27,7 +27,7 @@ Reference = Mapping[int, Sequence[float]]
 
 CONFUSED = 0.05  # share of a class' images predicted as another class
 STYLES = ((BLUE, "o"), (ORANGE, "s"), (GREEN, "D"), ("black", "^"))  # colours, markers
-LOSS_ROWS = {"every": "every row", "last": "the last row only"}
+LOSS_ROWS = {"every": "every row", "mean": "every row", "last": "the last row only"}
 LESSON = "Without a loss after the earlier rows,\nthe predictions there are meaningless."
 RELIABILITY_ROWS = ((7, GREY), (10, ORANGE), (14, BLUE), (28, "black"))
 FEWEST_IMAGES = 20  # in a bin; the accuracy of fewer is mostly noise
@@ -75,7 +75,7 @@ def _plot_accuracy(
     axes.set(xlabel="rows read", ylabel="accuracy (%)", xticks=range(1, 29), xlim=(0.5, 28.5))
     axes.set_ylim(0, 114 if len(reference) else 102)
     axes.legend(loc="best", frameon=False, fontsize=9)
-    if {"every", "last"} <= set(loss_rows):
+    if "last" in loss_rows and set(loss_rows) - {"last"}:
         axes.text(0.012, 0.97, LESSON, transform=axes.transAxes, va="top", fontsize=9)
 
 
