@@ -18,9 +18,13 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from saved_runs import write_digits
 
+from tf_lstm.data.dataset import load_dataset
 from tf_lstm.data.synthetic import render_digits
+from tf_lstm.evaluation import row_predictions
 from tf_lstm.runs import locate
+from tf_lstm.runs.locate import open_run
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 # 45 training images and a smaller network make a training of seconds; 4 divides neither 45 nor 41.
@@ -202,6 +206,30 @@ def test_keras_controls_are_trained_once(data_folder, run_script, tmp_path):
         assert len(re.findall(r"^keras-30, seed 0, Keras", result.stdout, re.M)) == lines
 
 
+def test_an_ensemble_predicts_with_the_mean_of_its_networks(trained, call_script, data_folder):
+    folder, data = trained[1], ("--data", data_folder)
+    other = folder.with_name("other")
+    call_script("train_mnist.py", *SMALL, *data, "--run", other, "--seed", 1)
+    result = call_script("benchmarks/ensemble.py", folder, other, *data)
+    assert (result.returncode, result.stderr) == (0, "")
+    dataset = load_dataset(data_folder)
+    models = [open_run(path).best_model() for path in (folder, other)]
+    mean = sum(row_predictions(model, dataset.test.images) for model in models)
+    correct = (mean.argmax(axis=2) == dataset.test.labels[:, None])[:, [6, 9, 13, 17, 20, 27]]
+    cells = " | ".join(f"{percent:.2f}" for percent in 100 * correct.mean(axis=0))
+    assert re.search(
+        rf"^\| the mean of these 2 \| \d+\.\d+ \| {re.escape(cells)} \|$", result.stdout, re.M
+    )
+
+
+def test_networks_of_an_ensemble_share_their_data(trained, call_script, tmp_path):
+    other, folder = write_digits(tmp_path / "other.npz", 60), tmp_path / "run"
+    call_script("train_mnist.py", *SMALL, "--data", other, "--run", folder)
+    refused(call_script("benchmarks/ensemble.py", trained[1], folder), "leave one out")
+    refused(call_script("benchmarks/ensemble.py", trained[1], "--data", other), "--data")
+    refused(call_script("benchmarks/ensemble.py", tmp_path), "is not a run's folder")
+
+
 def test_your_own_picture_needs_no_data(trained, call_script, tmp_path):
     Image.fromarray(255 - render_digits(1, seed=0)[0][0]).save(tmp_path / "mine.png")
     image, output, no_data = tmp_path / "mine.png", tmp_path / "mine.svg", tmp_path / "none"
@@ -265,6 +293,7 @@ def test_quiet_prints_only_the_result(call_script, data_folder, tmp_path):
         ("benchmarks/workers.py", "--rounds"),
         ("benchmarks/keras_controls.py", "--recipe"),
         ("benchmarks/reference_networks.py", "--epochs"),
+        ("benchmarks/ensemble.py", "--output"),
     ],
 )
 def test_help_does_not_import_tensorflow(script, flag, run_script, tmp_path):

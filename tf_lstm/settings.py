@@ -75,8 +75,8 @@ class Recipe:
         check_fields(self)
         if self.bidirectional and self.loss_rows != "last":
             raise ValueError(
-                f"loss_rows is '{self.loss_rows}', but a bidirectional network has logits after the last row "
-                "only: set loss_rows to 'last'"
+                f"loss_rows is '{self.loss_rows}', but a bidirectional network has logits after "
+                "the last row only: set loss_rows to 'last'"
             )
         if self.weight_decay and self.optimizer != "muon":
             raise ValueError(
