@@ -104,6 +104,20 @@ def test_the_main_path_needs_no_other_room_and_no_matplotlib():
     assert terminal <= {"tf_lstm.terminal.errors", "tf_lstm.terminal.files"}
 
 
+def test_tensorflow_starts_without_matplotlib_which_works_afterwards():
+    program = f"""
+import sys
+sys.path.insert(0, {str(REPOSITORY)!r})
+from tf_lstm.terminal.startup import import_tensorflow
+import_tensorflow()
+print("matplotlib" in sys.modules)
+import matplotlib.pyplot
+import_tensorflow()
+print("matplotlib" in sys.modules)
+"""
+    assert finish(start(["-c", program]))[0].split() == ["False", "True"]
+
+
 def test_seeds_load_nothing_else():
     ours = {name for name in loaded_modules("tf_lstm.seeds") if name.startswith("tf_lstm")}
     assert ours == {"tf_lstm", "tf_lstm.seeds"}

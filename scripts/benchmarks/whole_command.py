@@ -22,6 +22,7 @@ from tf_lstm.terminal.errors import UserError
 from tf_lstm.terminal.exit import run_script
 from tf_lstm.terminal.files import write_markdown
 from tf_lstm.terminal.flags import REPOSITORY, FlagParser, number
+from tf_lstm.terminal.startup import import_tensorflow
 from tf_lstm.terminal.tables import describe_times, markdown_table
 
 KERAS = "Keras fit, LSTM(30), 20 epochs"
@@ -47,6 +48,15 @@ def train_keras(data: str | None, seed: int) -> None:
     dataset = load_dataset(data, validation=False)  # reports wrong --data before TensorFlow starts
     result = fit_keras(KERAS_30, seed, dataset)
     print(f"accuracy {100 * result.test_accuracy:.2f} %", flush=True)
+
+
+def engines() -> list[tuple[str, ...]]:
+    """The engines to measure, each followed by its precision if it is not float32."""
+    import_tensorflow()
+    from tf_lstm.engines.precision import describe_precision
+
+    mixed = ("folded", "mixed_bfloat16")
+    return [("cell",), ("folded",), *([] if describe_precision(mixed[1]) else [mixed])]
 
 
 def measure(command: Sequence[object]) -> tuple[float, float]:
@@ -80,9 +90,11 @@ def measure_in_turn(flags: argparse.Namespace) -> dict[str, list[tuple[float, fl
         script = Path(folder, "scripts", "train_mnist.py")
         for seed in range(flags.rounds):
             commands: dict[str, list[object]] = {KERAS: [__file__, *data, "--keras", seed]}
-            for engine in ("cell", "folded"):
+            for engine, *precision in engines():
                 settings = ["--recipe", "quick", "--engine", engine, "--seed", seed, "--quiet"]
-                commands[f"this project, quick, {engine}"] = [script, *data, *settings]
+                settings += ["--precision", *precision] if precision else []
+                name = ", ".join(("this project, quick", engine, *precision))
+                commands[name] = [script, *data, *settings]
             for name, command in commands.items():
                 print(f"round {seed + 1} of {flags.rounds}: {name}", flush=True)
                 measured.setdefault(name, []).append(measure([sys.executable, *command]))
