@@ -71,15 +71,31 @@ def mean(row):
     return f"{np.mean([float(number) for number in row[-1].split(', ')]):.1f}"
 
 
+def epoch_ratios(batch_size):
+    """The ratios in benchmark.md's table for a batch size, with 128 units, by system."""
+    text = (FIGURES / "benchmark.md").read_text(encoding="utf-8")
+    _, _, table = text.partition(f"batch size {batch_size}, units 128, layers 1, time steps 28\n")
+    rows = [line.strip("| ").split(" | ") for line in table.split("\nbatch size")[0].splitlines()]
+    return {row[0]: f"{row[3]} times" for row in rows if len(row) > 3}
+
+
 def numbers_of_the_benchmarks():
     """Parts of sentences on speed and workers."""
-    epoch, whole = table_rows("benchmark.md"), table_rows("benchmark_accuracy.md")
-    workers = table_rows("benchmark_workers.md")
-    ratios = {system: f"{row[3]} times" for system, row in epoch.items() if len(row) > 3}
-    yield f"`folded` takes {ratios['this project, folded']} as long as `cell`"
+    whole, workers = table_rows("benchmark_accuracy.md"), table_rows("benchmark_workers.md")
+    ratios = epoch_ratios(128)
+    yield f"In batches of 128, `folded` takes {ratios['this project, folded']} as long as `cell`"
     yield f"`gates` {ratios['this project, gates']}, PyTorch's `nn.LSTM` after a"
     yield f"linear layer {ratios['PyTorch nn.LSTM']}, and Keras' `fit` {ratios['Keras fit, LSTM']}"
+    yield f", or {ratios['Keras fit, LSTM, unrolled']} if its layer is unrolled"
     yield f"PyTorch takes {ratios['PyTorch, folded']} as long"
+    yield f"`folded` takes {ratios['this project, folded, bfloat16']} as long as `cell`, and"
+    yield f"and PyTorch, folded by hand, {ratios['PyTorch, folded, bfloat16']}."
+    ratios = epoch_ratios(256)
+    yield f"In batches of 256, `folded` takes {ratios['this project, folded']} as long as `cell`"
+    yield f"PyTorch, folded by hand, {ratios['PyTorch, folded']}, and Keras' `fit`, unrolled,"
+    yield f"unrolled, {ratios['Keras fit, LSTM, unrolled']}."
+    yield f"`folded` takes {ratios['this project, folded, bfloat16']} as long as `cell`, and"
+    yield f"and PyTorch, folded by hand, {ratios['PyTorch, folded, bfloat16']}."
     quick, keras = whole["this project, quick, folded"], whole["Keras fit, LSTM(30), 20 epochs"]
     yield f"the recipe `quick` takes {quick[1]} s with `--engine folded`,"
     yield f"and reaches about {mean(quick)} %"
@@ -113,13 +129,15 @@ def numbers_of_the_controls():
 
 def numbers_of_the_front_page():
     """Parts of the three results on the front page."""
-    results, epoch = table_rows("results.md"), table_rows("benchmark.md")
+    results, ratios = table_rows("results.md"), epoch_ratios(256)
     yield f"{results['default'][2]} % in 4 epochs (5 seeds)"
     yield f"{results['best'][2]} % in 80 epochs"
     yield f"{accuracy_after('row_summary_early', 'early', '14')} are classified correctly"
-    yield f"takes {epoch['this project, folded'][3]} times as long as Keras' cell"
-    yield f"PyTorch's LSTM {epoch['PyTorch nn.LSTM'][3]} times ({epoch['PyTorch, folded'][3]} if"
-    yield f"Keras' `fit` {epoch['Keras fit, LSTM'][3]} times"
+    yield f"`--engine folded` takes {ratios['this project, folded']} as long as Keras' cell"
+    yield f"PyTorch's LSTM {ratios['PyTorch, folded']}, and"
+    yield f"Keras' `fit` {ratios['Keras fit, LSTM, unrolled']}, each"
+    mixed, torch = ratios["this project, folded, bfloat16"], ratios["PyTorch, folded, bfloat16"]
+    yield f"`folded` takes {mixed} as long and PyTorch {torch} "
 
 
 @pytest.mark.parametrize(
