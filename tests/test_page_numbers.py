@@ -129,15 +129,16 @@ def numbers_of_the_controls():
 
 def numbers_of_the_front_page():
     """Parts of the three results on the front page."""
-    results, ratios = table_rows("results.md"), epoch_ratios(256)
+    results, ratios, small = table_rows("results.md"), epoch_ratios(256), epoch_ratios(128)
     yield f"{results['default'][2]} % in 4 epochs (5 seeds)"
     yield f"{results['best'][2]} % in 80 epochs"
     yield f"{accuracy_after('row_summary_early', 'early', '14')} are classified correctly"
-    yield f"`--engine folded` takes {ratios['this project, folded']} as long as Keras' cell"
-    yield f"PyTorch's LSTM {ratios['PyTorch, folded']}, and"
-    yield f"Keras' `fit` {ratios['Keras fit, LSTM, unrolled']}, each"
-    mixed, torch = ratios["this project, folded, bfloat16"], ratios["PyTorch, folded, bfloat16"]
-    yield f"`folded` takes {mixed} as long and PyTorch {torch} "
+    systems = ("this project, folded", "PyTorch, folded", "Keras fit, LSTM, unrolled")
+    folded, torch, keras = (ratios[system] for system in systems)
+    yield f"`--engine folded` takes {folded} as long, PyTorch {torch} and Keras' `fit` {keras};"
+    yield "in batches of 128, {}, {} and {};".format(*(small[s].split()[0] for s in systems))
+    mixed = [f"{system}, bfloat16" for system in systems[:2]]
+    assert ratios[mixed[0]] < ratios[mixed[1]] and small[mixed[0]] > small[mixed[1]]
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ RowOrder = Literal["reading", "reversed", "columns", "permuted", "shuffled"]
 
 @dataclass(frozen=True)
 class Recipe:
-    """Every setting of a training.
+    """Every setting of a run.
 
     Raises:
         ValueError: a setting has an invalid value, or two settings contradict each other.
@@ -42,8 +42,8 @@ class Recipe:
     units: Annotated[int, 1, 8192] = 128  # as in the tutorial
     dropout: Share = 0.0  # on the outputs of every layer, during training
     # "glorot": Glorot uniform projections with zero biases, Keras' defaults for the cell;
-    # "normal", "truncated_normal": projections from N(0, 1), or from N(0, 0.01) within two standard
-    # deviations, with biases 0.1, and the older cell's initial values.
+    # "normal": projections from N(0, 1); "truncated_normal": from N(0, 0.01), cut at two standard
+    # deviations; both: biases 0.1, and BasicLSTMCell's initial values.
     initializer: Literal["glorot", "normal", "truncated_normal"] = "glorot"
 
     # The training; see `train_step` and `train_loop`.
@@ -58,7 +58,7 @@ class Recipe:
     batch_size: Annotated[int, 1, 60_000] = 256
     optimizer: Literal["adam", "rmsprop", "muon"] = "adam"
     epsilon: Annotated[float, 1e-12, 1.0] = 1e-7  # the optimizer's; Keras' default
-    # With "muon", of the matrices that it updates: each step first multiplies them by
+    # With "muon", each step first multiplies the matrices that it updates by
     # 1 - learning rate * weight decay.
     weight_decay: Annotated[float, 0.0, 1.0] = 0.0
     learning_rate: Annotated[float, 1e-9, 10.0] = 8e-3  # the peak of the schedule

@@ -92,7 +92,7 @@ class Trainer(tf.Module):
             gradients: the gradients of the objective summed over the batch.
             totals: (3,), the batch's contribution to `self.totals`.
         """
-        gradients = [gradient / totals[0] for gradient in gradients]  # now of the mean
+        gradients = [gradient / totals[0] for gradient in gradients]  # of the mean objective
         gradients = clip_gradients(gradients, self.recipe.global_clipnorm)
         with tf.control_dependencies(gradients):  # the check comes before any update
             self.apply(gradients)

@@ -52,13 +52,13 @@ def open_runs(folders: list[str]) -> list["Run"]:
         data, first = run.settings["data"], runs[0].settings["data"]
         if any(data[name] != first[name] for name in ("checksum", "train")):
             raise UserError(
-                f"{run.folder} was trained on other images than {runs[0].folder}: leave one out."
+                f"{run.folder} and {runs[0].folder} have different training images: leave one out."
             )
     return runs
 
 
 def accuracies(predictions: dict[str, "np.ndarray"], splits: dict[str, "Split"]) -> list[str]:
-    """The cells of a network's row: its accuracies in percent.
+    """A network's entries in the table: its accuracies in percent.
 
     Args:
         predictions: by the split's name, probabilities (n, 28, classes).
@@ -84,7 +84,7 @@ def main() -> None:
     dataset = load_dataset(flags.data or data["source"], validation=data["validation"] > 0)
     if dataset.checksum != data["checksum"]:
         raise UserError(
-            f"{dataset.source} is not the data of {runs[0].folder}: name it with --data."
+            f"{runs[0].folder} was not trained on {dataset.source}: name its data with --data."
         )
     splits = {name: getattr(dataset, name) for name in ROWS if len(getattr(dataset, name).labels)}
     names, members = [run.folder.name for run in runs], []

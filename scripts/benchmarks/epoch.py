@@ -1,7 +1,7 @@
 """Measure an epoch of training, and inference, here and in other libraries.
 
-Every system runs in a separate process. They are measured in turn, A B C A B C ..., after one round
-that is not counted, so a machine that slows down slows all of them.
+Every system runs in a separate process. They are measured in turn, A B C A B C ..., after a warm-up
+round, so a machine that slows down slows all of them.
 """
 
 import argparse
@@ -33,7 +33,7 @@ from tf_lstm.terminal.tables import describe_times, markdown_table
 
 EPOCH = 60_000  # images; fewer are measured, and the seconds scaled up
 USUAL = {"batch_size": 128, "units": 128, "layers": 1, "time_steps": 28}
-# One setting is varied at a time, without these systems, and with fewer images and rounds.
+# Tables with a varied setting omit these systems, and use fewer images and rounds.
 NOT_VARIED = ("this project, gates", "PyTorch nn.LSTM", "PyTorch, bfloat16")
 # Not measured with 4,096 units, since together they fill the memory: the cell alone takes 18 GB.
 TOO_LARGE = ("this project, cell", "Keras fit, LSTM", "Keras fit, LSTM, unrolled")
@@ -78,7 +78,7 @@ class Worker:
         if line is None:
             self.errors.seek(0)
             print(self.errors.read(), file=sys.stderr)
-            raise UserError(f"{self.system} has ended: see above, or the memory is too small.")
+            raise UserError(f"{self.system} has exited: see above. It may lack memory.")
         return line
 
     def measure(self, task: str) -> float:
@@ -170,7 +170,7 @@ def main() -> None:
     systems, missing = available_systems()
     introduction = (
         f"{describe_machine()}. Seconds for an epoch of {EPOCH:,} images, scaled up from "
-        f"{flags.images:,}; medians of {flags.rounds} rounds, after one that is not counted. The "
+        f"{flags.images:,}; medians of {flags.rounds} rounds, after a warm-up round. The "
         "tables with a varied setting use half the rounds and at most about half the images. The "
         "ratio is the median over the rounds of the ratio to the table's first line. Start-up is "
         "the time until the first step is done.\n"

@@ -39,7 +39,7 @@ def parse_flags() -> argparse.Namespace:
     flag("--seeds", "runs of each recipe", 3, type=number(int, 1, 1000))
     parser.add_data()
     parser.add_output("figures/controls.csv", ".csv", help="file of all finished runs; the "
-                      "tables of results.csv beside it are written to results.md")  # fmt: skip
+                      "tables in results.md beside it are updated")  # fmt: skip
     return parser.parse_args()
 
 

@@ -48,7 +48,7 @@ def parse_flags() -> argparse.Namespace:
 
 
 def new_network(width: int) -> "tf.keras.Model":
-    """Three convolutions that halve the picture, and a dense layer, all from Keras."""
+    """Three Keras convolutions with stride 2, and a dense layer."""
     import tensorflow as tf
 
     layers = tf.keras.layers

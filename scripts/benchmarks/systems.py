@@ -90,7 +90,7 @@ SYSTEMS = {
     "engine products": System(engine_products),
     "matrix product": System(matrix_product),
 }
-FLOORS = ("engine products", "matrix product")  # parts of a training, to compare with
+FLOORS = ("engine products", "matrix product")  # lower bounds, for comparison
 
 
 def available_systems() -> tuple[list[str], list[str]]:

@@ -1,7 +1,7 @@
 """Measure at which batch size a second worker pays off, and compute it for larger networks.
 
 One process on one core is compared with two worker processes on one core each, which exchange their
-gradients through the machine's own network interface.
+gradients over the loopback interface.
 """
 
 import argparse

@@ -45,8 +45,7 @@ def quiet_libraries(show_if_failed: bool = False) -> Iterator[None]:
 def without_matplotlib() -> Iterator[None]:
     """Let imports of matplotlib fail during the `with` block, unless it is imported already.
 
-    Keras imports it for plots that this project does not use; it works without, and starts half a
-    second earlier.
+    Keras imports it for plots that this project does not use, which takes half a second.
     """
     modules: dict[str, ModuleType | None] = sys.modules  # type: ignore[assignment]
     imported = modules.setdefault("matplotlib", None)  # None makes an import fail
