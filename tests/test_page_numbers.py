@@ -94,6 +94,8 @@ def numbers_of_the_benchmarks():
     quick, keras = whole["this project, quick, folded"], whole["Keras fit, LSTM(30), 20 epochs"]
     yield f"the recipe `quick` takes {quick[1]} s with `--engine folded`,"
     yield f"and reaches about {mean(quick)} %"
+    mixed = whole["this project, quick, folded, mixed_bfloat16"]
+    yield f"with `--precision mixed_bfloat16` it takes {mixed[1]} s"
     yield f"takes {keras[1]} s with 20 epochs, and reaches about {mean(keras)} %"
     yield f"images takes {workers['16'][3]} times as long"
     yield f"a step of 64 images {workers['64'][3]} times"
