@@ -18,8 +18,8 @@ class NonFiniteGradientError(ArithmeticError):
 class Muon(tf.keras.optimizers.Muon):
     """Orthogonalized steps (Jordan et al. 2024) of the size of Adam's (Liu et al. 2025).
 
-    The matrices inside the network get them, and weight decay. Biases and the output projection
-    get Adam's steps, as the authors advise, and no weight decay.
+    Only matrices inside the network use these steps and weight decay. Biases and the output
+    projection use Adam without weight decay, as the authors advise.
     """
 
     def _should_use_adamw(self, variable: tf.Variable) -> bool:

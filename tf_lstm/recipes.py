@@ -49,7 +49,7 @@ BEST = replace(
 EARLY = replace(
     BEST,
     name="early",
-    description="two layers, all rows equally weighted, few images augmented: accurate early",
+    description="two layers, equally weighted rows, less augmentation: accurate after few rows",
     augment="affine_elastic_centered",
     augmented_share=0.3,
     layers=2,

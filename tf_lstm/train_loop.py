@@ -53,7 +53,7 @@ def train(trainer: Trainer, dataset: Dataset, hooks: Hooks, history: list[EpochM
         history: the finished epochs; each new one is appended.
 
     Raises:
-        NonFiniteGradientError: a gradient is not finite; all weights are.
+        NonFiniteGradientError: a gradient is not finite; no weight was updated with it.
     """
     recipe, count = trainer.recipe, len(dataset.train.labels)
     steps_per_epoch, total_steps = count_steps(recipe, count)

@@ -64,10 +64,12 @@ def accuracies(predictions: dict[str, "np.ndarray"], splits: dict[str, "Split"])
         predictions: by the split's name, probabilities (n, 28, classes).
         splits: by their names.
     """
+    from tf_lstm.plots.statistics import row_statistics
+
     cells = []
     for name, split in splits.items():
-        correct = predictions[name].argmax(axis=2) == split.labels[:, None]  # (n, 28)
-        cells += [f"{100 * correct[:, row - 1].mean():.2f}" for row in ROWS[name]]
+        correct, images = row_statistics(predictions[name], split.labels).accuracy_by_row()
+        cells += [f"{100 * correct[row - 1] / images:.2f}" for row in ROWS[name]]
     return cells
 
 

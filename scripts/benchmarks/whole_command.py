@@ -50,13 +50,18 @@ def train_keras(data: str | None, seed: int) -> None:
     print(f"accuracy {100 * result.test_accuracy:.2f} %", flush=True)
 
 
-def engines() -> list[tuple[str, ...]]:
-    """The engines to measure, each followed by its precision if it is not float32."""
+def engines_to_measure() -> list[tuple[str, str, str]]:
+    """(name, engine, precision); mixed precision only where the machine does not emulate it."""
     import_tensorflow()
     from tf_lstm.engines.precision import describe_precision
 
-    mixed = ("folded", "mixed_bfloat16")
-    return [("cell",), ("folded",), *([] if describe_precision(mixed[1]) else [mixed])]
+    emulated = describe_precision("mixed_bfloat16")
+    engines = [
+        ("this project, quick, cell", "cell", "float32"),
+        ("this project, quick, folded", "folded", "float32"),
+        ("this project, quick, folded, mixed_bfloat16", "folded", "mixed_bfloat16"),
+    ]
+    return engines[:-1] if emulated else engines
 
 
 def measure(command: Sequence[object]) -> tuple[float, float]:
@@ -83,6 +88,7 @@ def measure(command: Sequence[object]) -> tuple[float, float]:
 def measure_in_turn(flags: argparse.Namespace) -> dict[str, list[tuple[float, float]]]:
     """The measurements of each command by its name."""
     data = ["--data", flags.data] if flags.data else []
+    engines = engines_to_measure()
     measured: dict[str, list[tuple[float, float]]] = {}
     with tempfile.TemporaryDirectory() as folder:
         for part in ("tf_lstm", "scripts"):  # a copy, so that the user's runs/ does not change
@@ -90,11 +96,9 @@ def measure_in_turn(flags: argparse.Namespace) -> dict[str, list[tuple[float, fl
         script = Path(folder, "scripts", "train_mnist.py")
         for seed in range(flags.rounds):
             commands: dict[str, list[object]] = {KERAS: [__file__, *data, "--keras", seed]}
-            for engine, *precision in engines():
-                settings = ["--recipe", "quick", "--engine", engine, "--seed", seed, "--quiet"]
-                settings += ["--precision", *precision] if precision else []
-                name = ", ".join(("this project, quick", engine, *precision))
-                commands[name] = [script, *data, *settings]
+            for name, engine, precision in engines:
+                settings = ["--recipe", "quick", "--engine", engine, "--precision", precision]
+                commands[name] = [script, *data, *settings, "--seed", seed, "--quiet"]
             for name, command in commands.items():
                 print(f"round {seed + 1} of {flags.rounds}: {name}", flush=True)
                 measured.setdefault(name, []).append(measure([sys.executable, *command]))

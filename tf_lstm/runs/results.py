@@ -29,7 +29,7 @@ class Result:
     test_readings: str = ""  # accuracies during training, if the recipe has `test_every`
     system: str = "this project"  # or one of scripts/benchmarks/keras_controls.py
     precision: str = "float32"
-    row_accuracies: str = ""  # in the test after every row, if the loss is taken there
+    row_accuracies: str = ""  # test accuracies after every row, if it has a loss
 
     def __post_init__(self) -> None:
         json.loads(self.settings)  # raises a ValueError if it is damaged
