@@ -166,7 +166,8 @@ def main() -> None:
         print(f"\n{recipe.name}, seed {seed}: run {index + 1} of {len(missing)}{left}", flush=True)
         started = time.monotonic()
         run = train_in_a_process(recipe, seed, dataset, flags.precision)
-        results.append(result_of(run, dataset))
+        # Read again: another process may have added its own meanwhile.
+        results = [*read_results(flags.output), result_of(run, dataset)]
         write_results(results, flags.output)
         print(f"{recipe.name}, seed {seed}: finished in {time.monotonic() - started:.0f} s")
     named = flags.data and dataset.name != "MNIST"

@@ -228,11 +228,11 @@ def test_readings_during_training_are_shown_beside_the_published_ones():
     assert DEEP.published == DEEP_READINGS[-1]
 
 
-def test_accuracies_of_early_are_shown_beside_networks_for_the_same_rows():
-    curves = "0.5 0.8 0.91", "0.6 0.8 0.93"
+def test_accuracies_of_early_in_any_precision_are_shown_beside_networks_for_the_same_rows():
+    first, second = results(EARLY, 0.91, 0.93)
     early = [
-        dataclasses.replace(result, row_accuracies=curve)
-        for result, curve in zip(results(EARLY, 0.91, 0.93), curves, strict=True)
+        dataclasses.replace(first, row_accuracies="0.5 0.8 0.91"),
+        dataclasses.replace(second, row_accuracies="0.6 0.8 0.93", precision="mixed_bfloat16"),
     ]
     references = [
         Reference("MNIST", 1, 8, 7474, 0, 10, 9, 0.5, 0.65),
@@ -240,10 +240,10 @@ def test_accuracies_of_early_are_shown_beside_networks_for_the_same_rows():
         Reference("MNIST", 3, 8, 7474, 1, 10, 9, 0.9, 0.98),
         Reference("digits", 2, 8, 7474, 0, 10, 9, 0.8, 0.85),
     ]
-    first, third = rows_table(early, references).splitlines()[2:]
-    assert first == "| 1 | 55.00 ± 7.07 | 65.00, 1 seed | -10.00 |"
+    one_row, three_rows = rows_table(early, references).splitlines()[2:]
+    assert one_row == "| 1 | 55.00 ± 7.07 | 65.00, 1 seed | -10.00 |"
     # Variances 2 and 8, halved for two seeds each: error √5.
-    assert third == "| 3 | 92.00 ± 1.41 | 96.00 ± 2.83 | -4.00 ± 2.24 |"
+    assert three_rows == "| 3 | 92.00 ± 1.41 | 96.00 ± 2.83 | -4.00 ± 2.24 |"
     assert rows_table(results(EARLY, 0.9), references) == rows_table(early, []) == ""
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tf_lstm.recipes import BILSTM_30, KERAS_30, KERAS_128, PADDED_42, STACKED_32
+from tf_lstm.recipes import BILSTM_30, KERAS_30, PADDED_42, STACKED_32
 from tf_lstm.settings import Recipe
 from tf_lstm.terminal.exit import run_script
 from tf_lstm.terminal.files import write_markdown
@@ -25,9 +25,7 @@ if TYPE_CHECKING:  # importing these at run time would import TensorFlow before 
     from tf_lstm.data.dataset import Dataset, Split
     from tf_lstm.runs.results import Result
 
-CONTROLS = {
-    recipe.name: recipe for recipe in (KERAS_30, BILSTM_30, KERAS_128, STACKED_32, PADDED_42)
-}
+CONTROLS = {recipe.name: recipe for recipe in (KERAS_30, BILSTM_30, STACKED_32, PADDED_42)}
 
 
 def parse_flags() -> argparse.Namespace:

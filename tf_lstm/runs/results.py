@@ -76,15 +76,15 @@ def current_results(
     recipe: Recipe,
     data: str | None = None,
     system: str | None = None,
-    precision: str = "float32",
+    precision: str | None = "float32",
 ) -> list[Result]:
-    """Those with the recipe's current settings; None stands for any data or system."""
+    """Those with the recipe's current settings; None stands for any data, system or precision."""
     return [
         result
         for result in results
         if result.recipe == recipe.name
         and data in (None, result.data)
         and system in (None, result.system)
-        and precision == result.precision
+        and precision in (None, result.precision)
         and has_settings(result, recipe)
     ]

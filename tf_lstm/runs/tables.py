@@ -156,9 +156,8 @@ def readings_table(results: Sequence[Result]) -> str:
 
 def rows_table(results: Sequence[Result], references: Sequence[Reference]) -> str:
     """A Markdown table of the accuracies of `early` after some rows, beside reference networks."""
-    early = [
-        result for result in current_results(results, RECIPES["early"]) if result.row_accuracies
-    ]
+    early = current_results(results, RECIPES["early"], precision=None)
+    early = [result for result in early if result.row_accuracies]
     curves = [result.row_accuracies.split() for result in early]
     references = [line for line in references if line.data in {result.data for result in early}]
     rows = []
