@@ -28,7 +28,7 @@ def figure():
 def test_every_axis_is_labelled_and_the_effect_of_the_loss_is_explained(figure):
     figure.draw_without_rendering()
     titled = [axes for axes in figure.axes if axes.get_title(loc="left")]
-    assert len(titled) == 5
+    assert len(titled) == 6
     assert all(axes.get_xlabel() and axes.get_ylabel() for axes in titled)
     assert any("meaningless" in text.get_text() for text in figure.axes[0].texts)
     width, height = figure.bbox.size
@@ -44,14 +44,21 @@ def test_accuracies_of_all_runs_are_plotted(figure):
         assert line.get_label().startswith(f"{name}, loss after ")
 
 
-def test_a_reference_is_plotted_with_its_values():
+def test_errors_are_plotted_on_a_log_scale(figure):
+    accuracy, error, *_ = figure.axes
+    assert (accuracy.get_yscale(), error.get_yscale()) == ("linear", "log")
+    for of_accuracy, of_error in zip(accuracy.lines, error.lines, strict=True):
+        np.testing.assert_allclose(of_accuracy.get_ydata() + of_error.get_ydata(), 100)
+
+
+def test_a_reference_is_plotted_with_its_errors():
     reference = {7: [0.654], 28: [0.89, 0.9, 0.91]}
     figure = row_summary_figure(STATISTICS, "60 images", ["every", "last"], reference)
     markers = [bars.lines[0].get_xydata() for bars in figure.axes[0].containers]
     np.testing.assert_allclose(markers, [[[7, 65.4]], [[28, 90]]])
     ends = [bars.lines[2][0].get_segments()[0][:, 1] for bars in figure.axes[0].containers]
     np.testing.assert_allclose(ends, [[65.4, 65.4], [89, 91]])  # ± standard deviation
-    assert {"65.4", "90.0"} <= {text.get_text() for text in figure.axes[0].texts}
+    assert {"34.60", "10.00"} <= {text.get_text() for text in figure.axes[1].texts}
 
 
 def test_the_reference_is_the_width_that_is_best_in_validation_with_the_first_seed(tmp_path):

@@ -28,7 +28,7 @@ Reference = Mapping[int, Sequence[float]]
 CONFUSED = 0.05  # share of a class' images predicted as another class
 STYLES = ((BLUE, "o"), (ORANGE, "s"), (GREEN, "D"), ("black", "^"))  # colours, markers
 LOSS_ROWS = {"every": "every row", "mean": "every row", "last": "the last row only"}
-LESSON = "Without a loss after the earlier rows,\nthe predictions there are meaningless."
+LESSON = "Without a loss after\nthe earlier rows, the\npredictions there\nare meaningless."
 RELIABILITY_ROWS = ((7, GREY), (10, ORANGE), (14, BLUE), (28, "black"))
 FEWEST_IMAGES = 20  # in a bin; the accuracy of fewer is mostly noise
 
@@ -46,7 +46,7 @@ def row_summary_figure(
     figure.suptitle(title, **FIGURE_TITLE)
     figure.get_layout_engine().set(h_pad=0.1, w_pad=0.08)
     bands = figure.subfigures(4, 1, height_ratios=(2.9, 3.1, 3.2, 3.9))
-    _plot_accuracy(bands[0].subplots(), statistics_by_run, loss_rows, reference or {})
+    _plot_accuracy(bands[0].subplots(1, 2), statistics_by_run, loss_rows, reference or {})
     _plot_accuracy_per_class(bands[1], statistics, class_names)
     left, right = bands[2].subplots(1, 2)
     _plot_commit_rows(left, statistics, class_names)
@@ -58,25 +58,36 @@ def row_summary_figure(
 
 
 def _plot_accuracy(
-    axes: Axes, statistics_by_run: Runs, loss_rows: Sequence[str], reference: Reference
+    axes: Sequence[Axes], statistics_by_run: Runs, loss_rows: Sequence[str], reference: Reference
 ) -> None:
-    small_chart(axes, "Accuracy against rows read, with its 95 % confidence band")
+    """Plot the accuracy against rows read, and beside it the error, where differences show."""
+    accuracy_axes, error_axes = axes
+    small_chart(accuracy_axes, "Accuracy with its 95 % confidence band")
+    small_chart(error_axes, "The error, 100 % − accuracy, on a log scale")
     # The styles repeat if there are more runs.
     for (name, run), rows, style in zip(statistics_by_run.items(), loss_rows, cycle(STYLES)):
-        _plot_band(axes, run, None, *style, f"{name}, loss after {LOSS_ROWS.get(rows, rows)}")
-    label: str | None = "convolutional, trained separately for each row count"
+        label = f"{name}, loss after {LOSS_ROWS.get(rows, rows)}"
+        for chart in axes:
+            _plot_band(chart, run, None, *style, label, as_error=chart is error_axes)
+    label = "convolutional, trained separately\nfor each number of rows"
     for visible, accuracies in reference.items():
         percents = 100 * np.array(accuracies)
         mean, deviation = percents.mean(), percents.std(ddof=min(1, len(percents) - 1))
-        axes.errorbar(visible, mean, deviation, fmt="k+", markersize=9, capsize=4, label=label)
-        offset = {"xytext": (0, 6), "textcoords": "offset points", "ha": "center", "fontsize": 8.5}
-        axes.annotate(f"{mean:.1f}", (visible, mean), **offset)
-        label = None  # one legend entry for all
-    axes.set(xlabel="rows read", ylabel="accuracy (%)", xticks=range(1, 29), xlim=(0.5, 28.5))
-    axes.set_ylim(0, 114 if len(reference) else 102)
-    axes.legend(loc="best", frameon=False, fontsize=9)
+        style = {"fmt": "k+", "markersize": 9, "capsize": 4, "label": label}
+        accuracy_axes.errorbar(visible, mean, deviation, **style)
+        error_axes.errorbar(visible, 100 - mean, deviation, **style)
+        offset = {"xytext": (-5, -11), "textcoords": "offset points", "ha": "right"}
+        error_axes.annotate(f"{100 - mean:.2f}", (visible, 100 - mean), fontsize=8.5, **offset)
+        label = ""  # one legend entry for all
+    for chart in axes:
+        chart.set(xlabel="rows read", xticks=ROW_TICKS, xlim=(0.5, 28.9))
+    accuracy_axes.set_ylabel("accuracy (%)")
+    error_axes.set(ylabel="error (%)", yscale="log", ylim=(None, 120))
+    error_axes.yaxis.set_major_formatter("{x:g}")
+    error_axes.legend(loc="best", frameon=False, fontsize=8.5)
     if "last" in loss_rows and set(loss_rows) - {"last"}:
-        axes.text(0.012, 0.97, LESSON, transform=axes.transAxes, va="top", fontsize=9)
+        style = {"transform": accuracy_axes.transAxes, "va": "center", "fontsize": 8.5}
+        accuracy_axes.text(0.34, 0.48, LESSON, **style)
 
 
 def _plot_band(
@@ -86,13 +97,16 @@ def _plot_band(
     colour: str,
     marker: str | None = None,
     label: str | None = None,
+    as_error: bool = False,
 ) -> None:
     """Plot the accuracy after each row, of all images or of a digit, with its confidence band."""
-    accuracy, low, high = np.multiply(wilson_interval(*statistics.accuracy_by_row(digit)), 100)
-    rows = np.arange(1, len(accuracy) + 1)
+    curves = 100 * np.array(wilson_interval(*statistics.accuracy_by_row(digit)))
+    middle, low, high = 100 - curves if as_error else curves
+    rows = np.arange(1, len(middle) + 1)
     axes.fill_between(rows, low, high, color=colour, alpha=0.3, linewidth=0)
-    axes.plot(rows, accuracy, color=colour, marker=marker, markersize=3.5, label=label)
-    axes.set_ylim(0, 102)
+    axes.plot(rows, middle, color=colour, marker=marker, markersize=3.5, label=label)
+    if not as_error:
+        axes.set_ylim(0, 102)
 
 
 def _plot_accuracy_per_class(
@@ -141,10 +155,11 @@ def _plot_early_stopping(axes: Axes, statistics: RowStatistics) -> None:
     rows_read, accuracy = statistics.stop_rows, 100 * statistics.stop_accuracy
     label = "stop when confidence ≥ p"
     axes.plot(rows_read, accuracy, color=BLUE, marker="o", markersize=4, label=label)
-    offset = {"xytext": (-4, 4), "textcoords": "offset points", "ha": "right"}
+    left, right = ({"xytext": (x, 4), "ha": ha} for x, ha in ((-4, "right"), (4, "left")))
     for threshold, *end in zip(THRESHOLDS, rows_read, accuracy, strict=True):
         if threshold in (0.5, 0.7, 0.9, 0.98, 0.999):
-            axes.annotate(f"{threshold:g}", end, fontsize=8, **offset)
+            offset = right if threshold == THRESHOLDS[-1] else left
+            axes.annotate(f"{threshold:g}", end, textcoords="offset points", fontsize=8, **offset)
     lowest = max(accuracy.min() // 10 * 10 - 10, 0)
     axes.set(xlabel="mean rows read", ylabel="accuracy (%)", xticks=ROW_TICKS, ylim=(lowest, 104))
     axes.legend(loc="lower right", frameon=False, fontsize=9)
