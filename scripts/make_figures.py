@@ -27,7 +27,11 @@ STEPS = (  # minutes on two cores, and the command
     (0.3, f"{PLOT} --animate --run {RUNS}/default"),
     (0.2, f"{PLOT} --depth --run {RUNS}/default"),
     (0.2, f"{PLOT} --diagram --run {RUNS}/default"),
-    (0.5, f"{PLOT} --summary --run {RUNS}/default --compare {RUNS}/basic"),
+    (1.0, f"train_mnist.py --set loss_rows=last --run {RUNS}/last-row --overwrite"),
+    (
+        0.5,
+        f"{PLOT} --summary --run {RUNS}/default --compare {RUNS}/last-row --compare {RUNS}/basic",
+    ),
     (6.0, "learn_alphabet.py --seeds 5 --output figures/alphabet.png"),
     (90.0, "benchmarks/reference_networks.py"),
     (14.0, f"train_mnist.py --recipe early --engine folded --run {RUNS}/early --overwrite"),

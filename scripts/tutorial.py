@@ -1,6 +1,6 @@
 """An LSTM that reads handwritten digits row by row: the whole idea on one page.
 
-Run it (a minute on 2 cores), or open it in an editor or a notebook and run it cell by cell.
+Run it (a minute on 2 cores), or run it cell by cell in an editor that knows `# %%`.
 """
 
 # %% Settings
@@ -41,7 +41,7 @@ cell.build((None, units))
 cell_variables = [v.value for v in cell.trainable_variables]  # Keras wraps TensorFlow's variables
 variables = [*weights.values(), *biases.values(), *cell_variables]
 
-# %% The optimizer: the learning rate rises to 8e-3 in a sixth of the steps, then decays to 0
+# %% The optimizer: the learning rate rises to 8e-3 over a sixth of the steps, then decays to 0
 schedule = tf.keras.optimizers.schedules.CosineDecay(
     1e-4, total_steps - total_steps // 6, warmup_target=8e-3, warmup_steps=total_steps // 6
 )
@@ -62,8 +62,8 @@ def predict_logits(images: tf.Tensor) -> tf.Tensor:
     return tf.stack(logits, axis=1)  # (batch, 28, 10)
 
 
-# %% The loss after every row, and again after the last, which counts most: with the loss after the
-# last row alone, the logits after the earlier rows would mean nothing
+# %% The loss: the mean over all rows, plus the loss after the last row, so it counts most.
+# With the loss after the last row alone, the logits after the earlier rows would mean nothing
 def compute_loss(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
     labels_by_row = tf.repeat(labels[:, tf.newaxis], time_steps, axis=1)  # (batch, 28)
     losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels_by_row, logits)  # (batch, 28)
@@ -77,7 +77,7 @@ def train_step(images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tens
         logits = predict_logits(images)
         loss = compute_loss(logits, labels)
     gradients = tape.gradient(loss, variables)
-    gradients, _ = tf.clip_by_global_norm(gradients, 1.0)  # allows the high learning rate
+    gradients, _ = tf.clip_by_global_norm(gradients, 1.0)  # bounds each step
     optimizer.apply(gradients, variables)
     correct = tf.argmax(logits[:, -1], axis=1, output_type=tf.int32) == labels
     return loss, tf.reduce_mean(tf.cast(correct, tf.float32))

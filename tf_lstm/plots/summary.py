@@ -87,7 +87,7 @@ def _plot_accuracy(
     error_axes.legend(loc="best", frameon=False, fontsize=8.5)
     if "last" in loss_rows and set(loss_rows) - {"last"}:
         style = {"transform": accuracy_axes.transAxes, "va": "center", "fontsize": 8.5}
-        accuracy_axes.text(0.34, 0.48, LESSON, **style)
+        accuracy_axes.text(0.31, 0.5, LESSON, **style)
 
 
 def _plot_band(
