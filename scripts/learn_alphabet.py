@@ -79,8 +79,8 @@ def compare_weights(in_order: "FramingResult", shuffled: "FramingResult") -> str
     pairs = zip(in_order.model.variables_to_train, shuffled.model.variables_to_train, strict=True)
     difference = max(abs(one.numpy() - other.numpy()).max() for one, other in pairs)
     return (
-        "  The weights equal those without shuffling (largest difference "
-        f"{difference:.0e}): no state flows\n  between the samples of a batch."
+        "  The largest difference from the weights without shuffling is "
+        f"{difference:.0e}: no state\n  flows between the samples of a batch."
     )
 
 

@@ -21,7 +21,7 @@ KINDS = {  # the flags for other figures: the file's default name, and the help
     "animate": ("row_predictions.gif", "animate one image: it is revealed row by row"),
     "summary": (
         "row_summary.png",
-        "plot all images: accuracy, commit rows, early stopping, confusion and calibration; and "
+        "plot all images: accuracy, commit rows, early exit, confusion and calibration; and "
         "write the numbers as CSV tables",
     ),
 }

@@ -30,10 +30,10 @@ total_steps = epochs * (len(train_labels) // batch_size)
 print(f"{dataset.name}: {len(train_labels):,} training images, {total_steps} steps")
 
 # %% Variables: two projections, and the LSTM's kernel, recurrent kernel and bias
-glorot = tf.keras.initializers.GlorotUniform()
+glorot = tf.keras.initializers.GlorotUniform  # a new one each time: an object repeats its numbers
 weights = {
-    "in": tf.Variable(glorot((features, units))),
-    "out": tf.Variable(glorot((units, num_classes))),
+    "in": tf.Variable(glorot()((features, units))),
+    "out": tf.Variable(glorot()((units, num_classes))),
 }
 biases = {"in": tf.Variable(tf.zeros(units)), "out": tf.Variable(tf.zeros(num_classes))}
 cell = tf.keras.layers.LSTMCell(units)
@@ -84,16 +84,16 @@ def train_step(images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tens
 
 
 # %% The loop: every epoch visits the images in a new order
-random = np.random.default_rng(0)
+rng = np.random.default_rng(0)
 started = time.monotonic()
-for step in range(total_steps):
-    start = (step % (total_steps // epochs)) * batch_size  # the last, smaller batch is left out
-    if start == 0:
-        order = random.permutation(len(train_labels))
-    batch = order[start : start + batch_size]
-    loss, accuracy = train_step(train_images[batch], train_labels[batch])
-    if step % 100 == 0 or step == total_steps - 1:
-        print(f"step {step:3}  loss {loss:.3f}  accuracy on this batch {100 * accuracy:5.1f} %")
+for _ in range(epochs):
+    order = rng.permutation(len(train_labels))
+    for start in range(0, len(order) - batch_size + 1, batch_size):  # leaves out a smaller batch
+        batch = order[start : start + batch_size]
+        loss, accuracy = train_step(train_images[batch], train_labels[batch])
+        step = int(optimizer.iterations)
+        if step % 100 == 1 or step == total_steps:
+            print(f"step {step:3}  loss {loss:.3f}  accuracy on this batch {100 * accuracy:5.1f} %")
 print(f"trained in {time.monotonic() - started:.0f} s")
 
 # %% The accuracy on the test images, which have not been used so far

@@ -6,7 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import tensorflow as tf
+from saved_runs import write_digits
 
+from tf_lstm.data.dataset import load_dataset
 from tf_lstm.data.synthetic import render_digits
 from tf_lstm.engines.bidirectional import BidirectionalLayer
 from tf_lstm.engines.build import ENGINES, MAX_UNROLLED, build_model, usable_engine
@@ -17,6 +19,7 @@ from tf_lstm.engines.shards import in_shards, shard_trainer
 from tf_lstm.lstm import GatesLayer, LSTMLayer
 from tf_lstm.recipes import BILSTM_30, DEFAULT, RECIPES
 from tf_lstm.runs import flags
+from tf_lstm.runs.training import train_run
 from tf_lstm.seeds import step_seeds
 from tf_lstm.train_step import Trainer
 
@@ -197,3 +200,10 @@ def test_shards_are_augmented_differently():
     same = tf.constant(np.stack([IMAGES[0]] * 4))
     rows = trainer.training_rows(same, step_seeds(1, tf.constant(2))).numpy()
     assert len(np.unique(rows.reshape(4, -1), axis=0)) == 4
+
+
+def test_an_unknown_engine_is_refused_before_a_run_is_created(tmp_path):
+    dataset = load_dataset(write_digits(tmp_path / "digits.npz", 120))
+    with pytest.raises(ValueError, match="'fold', not one of cell, gates, folded, scan"):
+        train_run(dataset, folder=tmp_path / "run", engine="fold")
+    assert not (tmp_path / "run").exists()

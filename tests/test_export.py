@@ -81,9 +81,10 @@ def export(monkeypatch, capfd):
     return call
 
 
-def test_the_archive_holds_every_variable_under_its_name(model, tmp_path):
-    save_archive(model, tmp_path / "model.npz")
-    with np.load(tmp_path / "model.npz") as archive:
+@pytest.mark.parametrize("name", ["model.npz", "MODEL.NPZ"])
+def test_the_archive_holds_every_variable_under_its_name(name, model, tmp_path):
+    save_archive(model, tmp_path / name)
+    with np.load(tmp_path / name) as archive:
         assert archive.files == list(model.variables_by_name)
         for name, variable in model.variables_by_name.items():
             np.testing.assert_array_equal(archive[name], variable)

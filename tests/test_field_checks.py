@@ -62,6 +62,7 @@ def test_a_text_that_fits_no_field_is_refused_in_one_sentence(text, message):
 def test_the_values_of_every_field_can_be_described():
     for name, annotation in get_type_hints(Recipe, include_extras=True).items():
         assert describe_values(annotation), name
+    assert describe_values(int | None) == "a whole number or none"
 
 
 @pytest.mark.parametrize(

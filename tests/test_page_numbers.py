@@ -60,7 +60,7 @@ def numbers_of_the_summaries():
     yield f"The median commit row of `default` is {np.median(commits):.0f}."
     (stop,) = [
         line
-        for line in read_csv("row_summary/early_stopping.csv")
+        for line in read_csv("row_summary/early_exit.csv")
         if (line["run"], line["threshold"]) == ("default", "0.95")
     ]
     yield f"at a confidence of 95 %, the network reads {float(stop['mean_rows']):.1f} rows"

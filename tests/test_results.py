@@ -256,10 +256,12 @@ def test_the_commands_of_the_table_name_other_data_than_mnist():
 
 def test_the_figure_has_a_dot_for_each_run_and_a_line_for_each_published_accuracy():
     shown = results(KERAS_30, 0.98, 0.975) + results(BASIC, 0.95)
+    shown += [dataclasses.replace(*results(BASIC, 0.94), precision="mixed_bfloat16")]
     (axes,) = results_figure(shown).axes
-    assert [label.get_text() for label in axes.get_yticklabels()] == ["basic", "keras-30"]
+    labels = [label.get_text() for label in axes.get_yticklabels()]
+    assert labels == ["basic", "basic, mixed_bfloat16", "keras-30"]
     dots = [line.get_xdata() for line in axes.lines]
-    np.testing.assert_allclose(np.concatenate(dots), [5, 2, 2.5])  # errors in percent
+    np.testing.assert_allclose(np.concatenate(dots), [5, 6, 2, 2.5])  # errors in percent
     (published,) = axes.collections
     assert published.get_segments()[0][0][0] == pytest.approx(100 - 98.02)
     assert "MNIST" in axes.get_xlabel() and axes.xaxis_inverted()

@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import errno
 import json
 import os
 import shutil
@@ -167,6 +168,15 @@ def test_overwriting_deletes_the_run_and_nothing_else(tmp_path):
     again = create_run(run.folder, BASIC, 8, DATASET, overwrite=True, engine="cell", shards=1)
     assert again.settings["seed"] == 8 and again.read_history() == []
     assert {path.name for path in again.folder.iterdir()} == {"settings.json", "lock"}
+
+
+def test_a_file_system_without_locks_is_refused(tmp_path, monkeypatch):
+    def no_locks(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    run = new_run(tmp_path / "run")
+    monkeypatch.setattr(run_module.fcntl, "flock", no_locks)
+    refused(run.locked().__enter__, run.folder, "No locks available", "--run")
 
 
 def test_a_run_that_is_being_trained_is_not_overwritten(tmp_path):

@@ -4,6 +4,7 @@ Most tests call the script in this process instead, because starting TensorFlow 
 what they test.
 """
 
+import argparse
 import csv
 import gzip
 import json
@@ -23,8 +24,10 @@ from saved_runs import write_digits
 from tf_lstm.data.dataset import load_dataset
 from tf_lstm.data.synthetic import render_digits
 from tf_lstm.evaluation import row_predictions
+from tf_lstm.plots.command import chosen_split
 from tf_lstm.runs import locate
 from tf_lstm.runs.locate import open_run
+from tf_lstm.terminal.errors import UserError
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 # 45 training images and a smaller network make a training of seconds; 4 divides neither 45 nor 41.
@@ -413,6 +416,12 @@ def test_plot_of_a_network_that_the_figure_cannot_show_is_refused(
 
 def test_a_finished_run_is_not_resumed(trained, call_script):
     refused(call_script("train_mnist.py", "--resume", trained[1]), trained[1], "finished already")
+
+
+def test_a_split_without_images_is_refused(data_folder):
+    flags = argparse.Namespace(split="validation")
+    with pytest.raises(UserError, match="no validation images: choose another --split"):
+        chosen_split(flags, load_dataset(data_folder, validation=False))
 
 
 REFUSED_BY_PLOT = [

@@ -80,8 +80,8 @@ def test_median_commit_row(commits, median):
     np.testing.assert_equal(median_commit_row(np.array(commits)), median)
 
 
-def test_early_stopping_reads_until_the_confidence_reaches_the_threshold(predictions, statistics):
-    mean_rows, accuracy = statistics.stop_rows, statistics.stop_accuracy
+def test_early_exit_reads_until_the_confidence_reaches_the_threshold(predictions, statistics):
+    mean_rows, accuracy = statistics.exit_rows, statistics.exit_accuracy
     for place, threshold in enumerate(THRESHOLDS):
         rows, hits = [], []
         for image, label in zip(*predictions, strict=True):

@@ -105,7 +105,7 @@ def test_tables_hold_the_values_of_the_figure(tmp_path):
     for path in (tmp_path / "new").iterdir():
         with open(path, newline="") as file:
             tables[path.stem] = list(csv.DictReader(file))
-    assert set(tables) == set("accuracy commit_rows early_stopping confusion calibration".split())
+    assert set(tables) == set("accuracy commit_rows early_exit confusion calibration".split())
     for name, of_run in STATISTICS.items():
         rows = {key: [row for row in table if row["run"] == name] for key, table in tables.items()}
         of_all = [row for row in rows["accuracy"] if row["digit"] == "all"]

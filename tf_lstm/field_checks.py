@@ -62,13 +62,13 @@ def describe_values(annotation: Any) -> str:
             number = "a whole number" if kind is int else "a number"
             words.append(f"{number} from {low:,} to {high:,}")
         else:
-            names = {bool: "true or false", NoneType: "none", str: "text", float: "a number"}
-            words.append(names[option])
+            names = {bool: "true or false", int: "a whole number", float: "a number"}
+            words.append((names | {NoneType: "none", str: "text"})[option])
     return " or ".join(words)
 
 
 def _options(annotation: Any) -> tuple[Any, ...]:
-    """The alternatives of a union; any other annotation is its own only alternative."""
+    """The members of a union; of any other annotation, itself."""
     if get_origin(annotation) in (Annotated, Literal) or isinstance(annotation, type):
         return (annotation,)
     return get_args(annotation)

@@ -19,7 +19,8 @@ class Muon(tf.keras.optimizers.Muon):
     """Orthogonalized steps (Jordan et al. 2024) of the size of Adam's (Liu et al. 2025).
 
     Only matrices inside the network use these steps and weight decay. Biases and the output
-    projection use Adam without weight decay, as the authors advise.
+    projection, any matrix with `NUM_CLASSES` columns, use Adam without weight decay, as the
+    authors advise.
     """
 
     def _should_use_adamw(self, variable: tf.Variable) -> bool:

@@ -25,14 +25,14 @@ class EpochMetrics:
     validation_loss: float  # nan without validation images
     validation_accuracy: float
     learning_rate: float  # of the next step
-    seconds: float
+    seconds: float  # since the epoch began or was resumed
 
 
 class Hooks:
-    """Callbacks of the training loop, which do nothing by default. An exception in one ends it."""
+    """Callbacks of the training loop; by default, nothing. Their exceptions end the training."""
 
     def after_steps(self, epoch: int, batch: np.ndarray) -> None:
-        """Called about once a second; `batch` holds the indices of the last step's images."""
+        """Called every 20 steps or fewer; `batch` holds the indices of the last step's images."""
 
     def after_epoch(self, metrics: EpochMetrics) -> None:
         """Called after each epoch's validation."""

@@ -38,8 +38,8 @@ class Trainer(tf.Module):
     Args:
         model: a `RowClassifier`.
         recipe: the settings.
-        images, labels: (n, 28, 28) uint8 and (n,) integers. They become constants of the graph,
-            and a step receives indices only, which is the fastest way to feed it.
+        images, labels: (n, 28, 28) uint8 and (n,) integers. The graph captures them, and a step
+            receives indices only, which is the fastest way to feed it.
         total_steps: the number of steps, for the learning-rate schedule.
         seed: determines augmentation, random row orders and dropout.
     """
@@ -78,6 +78,7 @@ class Trainer(tf.Module):
         with tf.GradientTape() as tape:
             logits = self.forward(rows, seeds.dropout)  # (batch, time steps, classes)
             losses = row_losses(logits, labels)  # (batch, time steps)
+            # A sum, to which those of other parts of a batch can be added; `update` divides it.
             loss = tf.reduce_sum(objective(losses, self.recipe.loss_rows))
         gradients = tape.gradient(loss, self.variables_to_train)
         predicted = tf.argmax(logits[:, -1], axis=1, output_type=labels.dtype)
@@ -92,14 +93,14 @@ class Trainer(tf.Module):
             gradients: the gradients of the objective summed over the batch.
             totals: (3,), the batch's contribution to `self.totals`.
         """
-        gradients = [gradient / totals[0] for gradient in gradients]  # of the mean objective
+        gradients = [gradient / totals[0] for gradient in gradients]
         gradients = clip_gradients(gradients, self.recipe.global_clipnorm)
         with tf.control_dependencies(gradients):  # the check comes before any update
             self.apply(gradients)
             self.totals.assign_add(totals)
 
     def apply(self, gradients: list[tf.Tensor]) -> None:
-        """Apply the optimizer."""
+        """Take the optimizer's step."""
         self.optimizer.apply(gradients, self.variables_to_train)
 
     @tf.function(input_signature=[tf.TensorSpec((None,), tf.int32)])

@@ -103,17 +103,17 @@ def main() -> None:
     from tf_lstm.runs.results import current_results, read_results, write_results
     from tf_lstm.runs.tables import KERAS, OLD_KERAS, all_tables
 
-    controls = read_results(flags.output)
     dataset = load_dataset(flags.data, validation=False)
     for seed in range(flags.seeds):
         for recipe in (CONTROLS[name] for name in flags.recipe or CONTROLS):
             for system in (KERAS, OLD_KERAS):
-                finished = current_results(controls, recipe, dataset.name, system)
-                if seed in [result.seed for result in finished]:
+                finished = read_results(flags.output)
+                same = current_results(finished, recipe, dataset.name, system)
+                if seed in [result.seed for result in same]:
                     continue
                 result = fit_keras(recipe, seed, dataset, system == OLD_KERAS)
-                controls.append(result)
-                write_results(controls, flags.output)
+                # Read again: another process may have added its own meanwhile.
+                write_results([*read_results(flags.output), result], flags.output)
                 print(
                     f"{recipe.name}, seed {seed}, {system}: {dataset.name} test accuracy "
                     f"{100 * result.test_accuracy:.2f} %, {result.seconds:.0f} s",
@@ -121,7 +121,8 @@ def main() -> None:
                 )
     results = flags.output.with_name("results.csv")
     if read_results(results):
-        write_markdown(results.with_suffix(".md"), all_tables(results))
+        tables = all_tables(results, controls_path=flags.output)
+        write_markdown(results.with_suffix(".md"), tables)
 
 
 if __name__ == "__main__":

@@ -90,9 +90,8 @@ def load_dataset(source: str | Path | None = None, validation: bool = True) -> D
     )
 
 
-def find_path(source: str | Path | None) -> Path | None:
+def find_path(source: str) -> Path | None:
     """The absolute path to read for this source; None for synthetic digits."""
-    source = source or os.environ.get("MNIST_DIR")
     if source == "synthetic":
         return None
     if source and source != "mnist":

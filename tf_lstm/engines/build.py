@@ -21,7 +21,13 @@ MAX_UNROLLED = 200  # time steps; tracing an unrolled graph of 784 takes minutes
 
 
 def usable_engine(engine: str, recipe: Recipe) -> str:
-    """`engine`, or "scan" if the sequence is too long to unroll."""
+    """`engine`, or "scan" if the sequence is too long to unroll.
+
+    Raises:
+        ValueError: there is no such engine.
+    """
+    if engine not in ENGINES:
+        raise ValueError(f"engine is {engine!r}, not one of {', '.join(ENGINES)}")
     return "scan" if recipe.time_steps > MAX_UNROLLED else engine
 
 

@@ -10,5 +10,7 @@ from tf_lstm.terminal.files import atomic_path
 
 def save_archive(model: RowClassifier, path: Path) -> None:
     """Write every variable under its name in `RowClassifier.variables_by_name`."""
-    with atomic_path(path, (".npz",)) as temporary:
-        np.savez(temporary, **{name: v.numpy() for name, v in model.variables_by_name.items()})
+    arrays = {name: variable.numpy() for name, variable in model.variables_by_name.items()}
+    # A file, because NumPy would append ".npz" to a path that ends in ".NPZ".
+    with atomic_path(path, (".npz",)) as temporary, open(temporary, "wb") as file:
+        np.savez(file, **arrays)

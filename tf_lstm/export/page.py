@@ -38,8 +38,8 @@ def save_page(model: RowClassifier, path: Path, title: str, class_names: Sequenc
             for name, array in variables_of_pixels(model).items()
         },
     }
-    # In a script element, only "</" has a meaning.
-    text = json.dumps(content, ensure_ascii=False).replace("</", "<\\/")
+    # So that no text can end the script element, as "</script" and "<!--" can.
+    text = json.dumps(content, ensure_ascii=False).replace("<", "\\u003c")
     page = TEMPLATE.read_text("utf-8").replace("{{script}}", SCRIPT.read_text("utf-8"))
     with atomic_path(path, (".html",)) as temporary:
         temporary.write_text(page.replace("{{network}}", text), encoding="utf-8")

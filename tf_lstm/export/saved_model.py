@@ -74,7 +74,9 @@ def save_litert(model: RowClassifier, path: Path) -> None:
             converter = tf.lite.TFLiteConverter.from_saved_model(folder)
             try:
                 content = converter.convert()
-            except Exception as error:  # the type is not public
+            except (OSError, MemoryError):
+                raise
+            except Exception as error:  # the type of the converter's errors is not public
                 raise UserError(
                     "LiteRT lacks an operation that this network needs: choose another run, or "
                     "another format."

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from tf_lstm.data.dataset import Dataset, load_dataset
+from tf_lstm.data.dataset import Dataset, Split, load_dataset
 from tf_lstm.data.photo import prepare_photo
 from tf_lstm.evaluation import row_predictions
 from tf_lstm.plots.animation import save_animation
@@ -68,9 +68,17 @@ def plot_image(flags: argparse.Namespace, run: Run) -> tuple[Figure | None, str]
     return figures[flags.kind](prediction), title
 
 
+def chosen_split(flags: argparse.Namespace, dataset: Dataset) -> Split:
+    """The images that --split names, of which there is at least one."""
+    split = getattr(dataset, flags.split)
+    if not len(split.labels):
+        raise UserError(f"There are no {flags.split} images: choose another --split.")
+    return split
+
+
 def choose_index(flags: argparse.Namespace, dataset: Dataset) -> int:
     """The index of the image to plot: --index, or the first of --digit, or an instructive 4."""
-    labels = getattr(dataset, flags.split).labels
+    labels = chosen_split(flags, dataset).labels
     if flags.index is not None:
         if flags.index < len(labels):
             return flags.index
@@ -95,9 +103,7 @@ def plot_summary(flags: argparse.Namespace, runs: list[Run]) -> tuple[Figure, st
         raise UserError("Two runs of --summary have the same name: rename a folder.")
     models = [run.best_model() for run in runs]
     dataset = load_dataset(flags.data or first.settings["data"]["source"], first.recipe.validation)
-    split = getattr(dataset, flags.split)
-    if not len(split.labels):
-        raise UserError(f"There are no {flags.split} images: choose another --split.")
+    split = chosen_split(flags, dataset)
     reference = reference_accuracies(flags.reference, dataset.name) if flags.reference else {}
     statistics_by_run = {
         name: row_statistics(row_predictions(model, split.images), split.labels)

@@ -3,6 +3,8 @@
 Errors are on a logarithmic axis: halving the error is the same distance everywhere.
 """
 
+import itertools
+
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -10,8 +12,9 @@ from matplotlib.ticker import LogLocator
 
 from tf_lstm.plots.style import BLUE, simplify
 from tf_lstm.recipes import RECIPES
+from tf_lstm.runs.flags import PRECISIONS
 from tf_lstm.runs.results import Result, current_results
-from tf_lstm.runs.tables import mean_and_sd
+from tf_lstm.runs.tables import line_name, mean_and_sd
 from tf_lstm.settings import Recipe
 
 OURS, PUBLISHED = BLUE, "#D55E00"  # both from Okabe and Ito's palette
@@ -19,17 +22,21 @@ SMALLEST_ERROR = 0.005  # %, half an image in 10,000: a logarithmic axis has no 
 
 
 def results_figure(results: list[Result]) -> Figure:
-    """Plot test errors, with a line for each recipe that has results."""
-    by_recipe = [(recipe, current_results(results, recipe)) for recipe in RECIPES.values()]
-    by_recipe = [(recipe, runs) for recipe, runs in by_recipe if runs]
+    """Plot test errors, with a line for each recipe and precision that has results."""
+    lines = [
+        (recipe, precision, runs)
+        for recipe, precision in itertools.product(RECIPES.values(), PRECISIONS)
+        if (runs := current_results(results, recipe, precision=precision))
+    ]
+    names = [line_name(recipe, precision) for recipe, precision, _ in lines]
     (data,) = {result.data for result in results}
-    figure = Figure(figsize=(8, 1.4 + 0.42 * len(by_recipe)), dpi=120, layout="constrained")
+    figure = Figure(figsize=(8, 1.4 + 0.42 * len(lines)), dpi=120, layout="constrained")
     axes = figure.add_subplot()
-    for height, (recipe, runs) in enumerate(by_recipe):
+    for height, (recipe, _, runs) in enumerate(lines):
         _plot_recipe(axes, height, recipe, runs)
-    axes.set_yticks(range(len(by_recipe)), [recipe.name for recipe, _ in by_recipe])
+    axes.set_yticks(range(len(lines)), names)
     axes.set(
-        ylim=(len(by_recipe) - 0.5, -0.5),
+        ylim=(len(lines) - 0.5, -0.5),
         xscale="log",
         xlabel=f"test error on {data} (%); in the right margin: mean test accuracy (%)",
     )

@@ -18,8 +18,8 @@ class RowStatistics(NamedTuple):
 
     confusion: np.ndarray  # (time steps, classes, classes): images by row, label, predicted class
     commits: np.ndarray  # (classes, time steps): images by label, commit row
-    stop_rows: np.ndarray  # (thresholds,): mean rows read until the confidence reaches a threshold
-    stop_accuracy: np.ndarray  # (thresholds,): accuracy there, 0 to 1
+    exit_rows: np.ndarray  # (thresholds,): mean rows read until the confidence reaches a threshold
+    exit_accuracy: np.ndarray  # (thresholds,): accuracy there, 0 to 1
     # (3, time steps, BINS): images, sum of confidences, correct images; by row, bin of confidence
     calibration: np.ndarray
 
@@ -40,7 +40,7 @@ class RowStatistics(NamedTuple):
     def last_confused_rows(self, share: float) -> np.ndarray:
         """For each label and wrong class, the last row after which they are often confused.
 
-        They are if at least `share` of the label's images are predicted as that class.
+        Often means that at least `share` of the label's images are predicted as that class.
 
         Returns:
             (classes, classes) integers, label by predicted class; 0 where no row has that large a
@@ -64,19 +64,19 @@ def row_statistics(probabilities: np.ndarray, labels: np.ndarray) -> RowStatisti
     commits = np.zeros((classes, time_steps), int)
     np.add.at(commits, (labels, commit_rows(predicted) - 1), 1)
 
-    stops = []
+    exits = []
     for threshold in THRESHOLDS:
         reached = confidence >= threshold
-        reached[:, -1] = True  # an image that never reaches the threshold stops at the last row
-        stop = reached.argmax(axis=1)  # (n,)
-        stops.append((1 + stop.mean(), correct[np.arange(images), stop].mean()))
+        reached[:, -1] = True  # an image that never reaches the threshold exits at the last row
+        exit_row = reached.argmax(axis=1)  # (n,), from 0
+        exits.append((1 + exit_row.mean(), correct[np.arange(images), exit_row].mean()))
 
     bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
     calibration = np.zeros((3, time_steps, BINS))
     for sums, values in zip(calibration, (1, confidence, correct), strict=True):
         np.add.at(sums, (rows, bins), values)
-    stop_rows, stop_accuracy = np.transpose(stops)
-    return RowStatistics(confusion, commits, stop_rows, stop_accuracy, calibration)
+    exit_rows, exit_accuracy = np.transpose(exits)
+    return RowStatistics(confusion, commits, exit_rows, exit_accuracy, calibration)
 
 
 def commit_rows(predicted: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Row predictions over many images: accuracy, commit rows, early stopping, errors, calibration."""
+"""Row predictions over many images: accuracy, commit rows, early exit, errors, calibration."""
 
 from collections.abc import Mapping, Sequence
 from itertools import cycle
@@ -40,7 +40,7 @@ def row_summary_figure(
     reference: Reference | None = None,
     class_names: Sequence[str] = DIGITS,
 ) -> Figure:
-    """Plot accuracy, commit rows, early stopping, confusion and calibration of the first run."""
+    """Plot accuracy, commit rows, early exit, confusion and calibration of the first run."""
     statistics = next(iter(statistics_by_run.values()))
     figure = Figure(figsize=(8.5, 13.2), dpi=130, facecolor="white", layout="constrained")
     figure.suptitle(title, **FIGURE_TITLE)
@@ -50,7 +50,7 @@ def row_summary_figure(
     _plot_accuracy_per_class(bands[1], statistics, class_names)
     left, right = bands[2].subplots(1, 2)
     _plot_commit_rows(left, statistics, class_names)
-    _plot_early_stopping(right, statistics)
+    _plot_early_exit(right, statistics)
     left, right = bands[3].subplots(1, 2)
     _plot_confusion(left, statistics, class_names)
     _plot_calibration(right, statistics)
@@ -73,9 +73,9 @@ def _plot_accuracy(
     for visible, accuracies in reference.items():
         percents = 100 * np.array(accuracies)
         mean, deviation = percents.mean(), percents.std(ddof=min(1, len(percents) - 1))
-        style = {"fmt": "k+", "markersize": 9, "capsize": 4, "label": label}
-        accuracy_axes.errorbar(visible, mean, deviation, **style)
-        error_axes.errorbar(visible, 100 - mean, deviation, **style)
+        cross = {"fmt": "k+", "markersize": 9, "capsize": 4, "label": label}
+        accuracy_axes.errorbar(visible, mean, deviation, **cross)
+        error_axes.errorbar(visible, 100 - mean, deviation, **cross)
         offset = {"xytext": (-5, -11), "textcoords": "offset points", "ha": "right"}
         error_axes.annotate(f"{100 - mean:.2f}", (visible, 100 - mean), fontsize=8.5, **offset)
         label = ""  # one legend entry for all
@@ -86,8 +86,8 @@ def _plot_accuracy(
     error_axes.yaxis.set_major_formatter("{x:g}")
     error_axes.legend(loc="best", frameon=False, fontsize=8.5)
     if "last" in loss_rows and set(loss_rows) - {"last"}:
-        style = {"transform": accuracy_axes.transAxes, "va": "center", "fontsize": 8.5}
-        accuracy_axes.text(0.31, 0.5, LESSON, **style)
+        middle = {"transform": accuracy_axes.transAxes, "va": "center"}
+        accuracy_axes.text(0.31, 0.5, LESSON, fontsize=8.5, **middle)
 
 
 def _plot_band(
@@ -147,13 +147,13 @@ def _plot_commit_rows(axes: Axes, statistics: RowStatistics, class_names: Sequen
     axes.grid(visible=False)
 
 
-def _plot_early_stopping(axes: Axes, statistics: RowStatistics) -> None:
-    small_chart(axes, "Early stopping at confidence p")
+def _plot_early_exit(axes: Axes, statistics: RowStatistics) -> None:
+    small_chart(axes, "Early exit at confidence p")
     correct, images = statistics.accuracy_by_row()
     rows = range(1, len(correct) + 1)
-    axes.plot(rows, 100 * correct / images, color=GREY, label="stop after a fixed row")
-    rows_read, accuracy = statistics.stop_rows, 100 * statistics.stop_accuracy
-    label = "stop when confidence ≥ p"
+    axes.plot(rows, 100 * correct / images, color=GREY, label="exit after a fixed row")
+    rows_read, accuracy = statistics.exit_rows, 100 * statistics.exit_accuracy
+    label = "exit when confidence ≥ p"
     axes.plot(rows_read, accuracy, color=BLUE, marker="o", markersize=4, label=label)
     left, right = ({"xytext": (x, 4), "ha": ha} for x, ha in ((-4, "right"), (4, "left")))
     for threshold, *end in zip(THRESHOLDS, rows_read, accuracy, strict=True):

@@ -33,8 +33,8 @@ def _commit_table(statistics: RowStatistics) -> Iterator[tuple]:
         yield digit, row + 1, images
 
 
-def _early_stopping_table(statistics: RowStatistics) -> Iterator[tuple]:
-    return zip(map(str, THRESHOLDS), statistics.stop_rows, statistics.stop_accuracy, strict=True)
+def _early_exit_table(statistics: RowStatistics) -> Iterator[tuple]:
+    return zip(map(str, THRESHOLDS), statistics.exit_rows, statistics.exit_accuracy, strict=True)
 
 
 def _confusion_table(statistics: RowStatistics) -> Iterator[tuple]:
@@ -53,7 +53,7 @@ def _calibration_table(statistics: RowStatistics) -> Iterator[tuple]:
 TABLES = {
     "accuracy": ("digit row images correct accuracy low high", _accuracy_table),
     "commit_rows": ("digit row images", _commit_table),
-    "early_stopping": ("threshold mean_rows accuracy", _early_stopping_table),
+    "early_exit": ("threshold mean_rows accuracy", _early_exit_table),
     "confusion": ("row label predicted_class images", _confusion_table),
     "calibration": (
         "row bin_from images confidence accuracy expected_calibration_error",

@@ -113,7 +113,7 @@ def chosen_recipe(parser: argparse.ArgumentParser, flags: argparse.Namespace) ->
     if changes:
         changed = ", ".join(f"{name}={value}" for name, value in changes.items())
         recipe = dataclasses.replace(recipe, description=f"{recipe.description}; with {changed}")
-    if "epochs" in changes:
+    if "epochs" in changes:  # a recipe's max_steps would override them
         changes.setdefault("max_steps", None)
     try:
         return dataclasses.replace(recipe, **changes)

@@ -105,7 +105,8 @@ def require_free(folder: Path, overwrite: bool) -> None:
     """Raise a UserError unless a folder has no run, or only one that may be overwritten."""
     is_run = (folder / "settings.json").exists() and all(map(is_of_run, folder.iterdir()))
     if not (overwrite and is_run or is_unstarted(folder)):
-        raise UserError(f"{folder} is not empty: name a new folder with --run.")
+        remedy = "name a new folder with --run" + (", or add --overwrite" if is_run else "")
+        raise UserError(f"{folder} is not empty: {remedy}.")
 
 
 def is_of_run(path: Path) -> bool:

@@ -123,10 +123,15 @@ class Run:
                 # The system releases the lock when the process ends, however it ends.
                 if fcntl:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
+            except BlockingIOError as error:
                 raise UserError(
                     f"{self.folder} is being trained by another process: wait for it, or choose "
                     "another run."
+                ) from error
+            except OSError as error:
+                raise UserError(
+                    f"{self.folder} cannot be locked ({error.strerror}): name a folder in another "
+                    "file system with --run."
                 ) from error
             yield
 

@@ -10,6 +10,7 @@ from tf_lstm.recipes import DEEP_READINGS, RECIPES
 from tf_lstm.runs.flags import PRECISIONS
 from tf_lstm.runs.references import Reference, accuracies_by_rows, read_references
 from tf_lstm.runs.results import Result, current_results, read_results
+from tf_lstm.settings import Recipe
 from tf_lstm.terminal.tables import markdown_table
 
 KERAS, OLD_KERAS = "Keras", "Keras, old settings"  # the systems that are controls
@@ -74,6 +75,11 @@ def describe_difference(difference: float, error: float) -> str:
     return f"**{text}**" if abs(difference) > 2 * error else text
 
 
+def line_name(recipe: Recipe, precision: str) -> str:
+    """The name of a line of results: the recipe's, with the precision unless it is float32."""
+    return recipe.name if precision == PRECISIONS[0] else f"{recipe.name}, {precision}"
+
+
 def results_table(results: Sequence[Result], data_flag: str = "") -> str:
     """A Markdown table with a line for each recipe and precision that has results.
 
@@ -94,17 +100,17 @@ def results_table(results: Sequence[Result], data_flag: str = "") -> str:
         own = current_results(results, recipe, precision=precision)
         if not own:
             continue
-        name, flags = recipe.name, f"--recipe {recipe.name} --engine folded"
+        flags = f"--recipe {recipe.name} --engine folded"
         difference = compare_with_published(own, recipe.published)
         baseline = recipe.baseline
         if precision != PRECISIONS[0]:
-            name, flags = f"{name}, {precision}", f"{flags} --precision {precision}"
+            flags = f"{flags} --precision {precision}"
             baseline = recipe.name
         if baseline:
             difference = compare_in_pairs(own, current_results(results, RECIPES[baseline]))
         validation = [result.validation_accuracy for result in own]
         row = (
-            name,
+            line_name(recipe, precision),
             f"{recipe.published:.2f}" if recipe.published else "none",
             mean_and_sd([result.test_accuracy for result in own]),
             difference,
@@ -169,14 +175,16 @@ def rows_table(results: Sequence[Result], references: Sequence[Reference]) -> st
     return markdown_table(columns, "rrrl", rows) if rows else ""
 
 
-def all_tables(path: Path, data_flag: str = "") -> str:
+def all_tables(path: Path, data_flag: str = "", controls_path: Path | None = None) -> str:
     """All tables that are not empty.
 
     Args:
-        path: the file of the results; those of controls and reference networks are beside it.
+        path: the file of the results; that of reference networks is beside it.
         data_flag: as in `results_table`.
+        controls_path: the file of the controls, or None for controls.csv beside it.
     """
-    results, controls = read_results(path), read_results(path.with_name("controls.csv"))
+    results = read_results(path)
+    controls = read_results(controls_path or path.with_name("controls.csv"))
     references = read_references(path.with_name("reference_by_row.csv"))
     tables = (
         results_table(results, data_flag),

@@ -38,6 +38,8 @@ def train_run(
 
     Raises:
         Interrupted: Ctrl-C; everything is saved.
+        UserError: the folder cannot be used, or a gradient is not finite.
+        ValueError: there is no such engine.
     """
     shards = count_shards("none", tf.distribute.get_strategy())
     engine = usable_engine(engine, recipe)
