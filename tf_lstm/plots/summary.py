@@ -76,8 +76,6 @@ def _plot_accuracy(
         cross = {"fmt": "k+", "markersize": 9, "capsize": 4, "label": label}
         accuracy_axes.errorbar(visible, mean, deviation, **cross)
         error_axes.errorbar(visible, 100 - mean, deviation, **cross)
-        offset = {"xytext": (-5, -11), "textcoords": "offset points", "ha": "right"}
-        error_axes.annotate(f"{100 - mean:.2f}", (visible, 100 - mean), fontsize=8.5, **offset)
         label = ""  # one legend entry for all
     for chart in axes:
         chart.set(xlabel="rows read", xticks=ROW_TICKS, xlim=(0.5, 28.9))
