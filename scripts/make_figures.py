@@ -34,7 +34,11 @@ STEPS = (  # minutes on two cores, and the command
     ),
     (6.0, "learn_alphabet.py --seeds 5 --output figures/alphabet.png"),
     (90.0, "benchmarks/reference_networks.py"),
-    (14.0, f"train_mnist.py --recipe early --engine folded --run {RUNS}/early --overwrite"),
+    (
+        15.0,
+        "train_mnist.py --recipe early --engine folded --precision mixed_bfloat16 "
+        f"--run {RUNS}/early --overwrite",
+    ),
     (
         0.5,
         f"{PLOT} --summary --run {RUNS}/early --compare {RUNS}/default "
