@@ -58,8 +58,8 @@ def test_a_reference_is_plotted_in_both_charts():
     np.testing.assert_allclose(markers, [[[7, 65.4]], [[28, 90]]])
     ends = [bars.lines[2][0].get_segments()[0][:, 1] for bars in figure.axes[0].containers]
     np.testing.assert_allclose(ends, [[65.4, 65.4], [89, 91]])  # ± standard deviation
-    errors = [bars.lines[0].get_ydata() for bars in figure.axes[1].containers]
-    np.testing.assert_allclose(errors, [[34.6], [10]])
+    markers = [bars.lines[0].get_xydata() for bars in figure.axes[1].containers]
+    np.testing.assert_allclose(markers, [[[7, 34.6]], [[28, 10]]])
 
 
 def test_the_reference_is_the_width_that_is_best_in_validation_with_the_first_seed(tmp_path):
