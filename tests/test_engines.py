@@ -17,7 +17,8 @@ from tf_lstm.engines.precision import describe_precision
 from tf_lstm.engines.scan import ScanLayer
 from tf_lstm.engines.shards import in_shards, shard_trainer
 from tf_lstm.lstm import GatesLayer, LSTMLayer
-from tf_lstm.recipes import BILSTM_30, DEFAULT, RECIPES
+from tf_lstm.published_systems import BILSTM_30
+from tf_lstm.recipes import DEFAULT, RECIPES
 from tf_lstm.runs import flags
 from tf_lstm.runs.training import train_run
 from tf_lstm.seeds import step_seeds

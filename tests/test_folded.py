@@ -8,7 +8,8 @@ import tensorflow as tf
 
 from tf_lstm.engines.build import build_model
 from tf_lstm.engines.folded import FoldedLayer, fold
-from tf_lstm.recipes import BILSTM_30, DEFAULT, KERAS_30, STACKED_32
+from tf_lstm.published_systems import BILSTM_30, KERAS_30, STACKED_32
+from tf_lstm.recipes import DEFAULT
 
 BATCH, TIME_STEPS, FEATURES, UNITS = 2, 3, 4, 5
 

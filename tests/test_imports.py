@@ -13,7 +13,7 @@ PACKAGE = REPOSITORY / "tf_lstm"
 # From the lowest to the highest; a module imports from its own group and from those before it.
 GROUPS = (
     ("terminal",),
-    ("field_checks", "settings", "recipes", "rows", "seeds"),
+    ("field_checks", "settings", "published_systems", "recipes", "rows", "seeds"),
     ("data",),
     ("initializers", "lstm", "model", "optimizer", "train_step", "train_loop", "evaluation"),
     ("engines",),

@@ -9,7 +9,8 @@ from numpy_lstm import logits_after_every_row, mean_cross_entropy
 
 from tf_lstm.lstm import LSTMLayer
 from tf_lstm.model import RowClassifier
-from tf_lstm.recipes import BASIC, DEEP, DEFAULT
+from tf_lstm.published_systems import BASIC, DEEP
+from tf_lstm.recipes import DEFAULT
 from tf_lstm.train_step import Trainer
 
 BATCH, UNITS = 3, 5  # and 28 time steps of 28 features, and 10 classes

@@ -9,7 +9,8 @@ import tensorflow as tf
 from tf_lstm.data.synthetic import render_digits
 from tf_lstm.engines.build import build_model
 from tf_lstm.model import RowClassifier
-from tf_lstm.recipes import BILSTM_30, DEEP, DEFAULT, KERAS_30, RECIPES, STACKED_32
+from tf_lstm.published_systems import BILSTM_30, DEEP, KERAS_30, STACKED_32
+from tf_lstm.recipes import DEFAULT, RECIPES
 from tf_lstm.settings import Recipe
 from tf_lstm.train_step import Trainer
 

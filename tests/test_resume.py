@@ -19,7 +19,8 @@ from tf_lstm import train_loop
 from tf_lstm.data.dataset import Dataset, Split
 from tf_lstm.data.synthetic import render_digits
 from tf_lstm.evaluation import evaluate
-from tf_lstm.recipes import BASIC, BEST, BILSTM_30, DEEP, RECIPES, STACKED_32
+from tf_lstm.published_systems import BASIC, BILSTM_30, DEEP, STACKED_32
+from tf_lstm.recipes import BEST, RECIPES
 from tf_lstm.runs import locate, session
 from tf_lstm.runs.locate import create_run, open_run
 from tf_lstm.runs.readings import read_readings

@@ -6,7 +6,8 @@ import numpy as np
 import tensorflow as tf
 
 from tf_lstm.data.synthetic import render_digits
-from tf_lstm.recipes import DEFAULT, KERAS_30, PADDED_42
+from tf_lstm.published_systems import KERAS_30, PADDED_42
+from tf_lstm.recipes import DEFAULT
 from tf_lstm.rows import PERMUTATION, images_to_rows, order_rows
 
 IMAGES, _ = render_digits(6, seed=3)

@@ -13,7 +13,8 @@ import pytest
 
 from tf_lstm.data.dataset import Dataset, Split
 from tf_lstm.data.synthetic import render_digits
-from tf_lstm.recipes import BASIC, RECIPES
+from tf_lstm.published_systems import BASIC
+from tf_lstm.recipes import RECIPES
 from tf_lstm.runs import locate, start
 from tf_lstm.runs import run as run_module
 from tf_lstm.runs.locate import create_run, open_run

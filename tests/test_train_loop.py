@@ -11,7 +11,8 @@ from tf_lstm.data.dataset import Dataset, Split
 from tf_lstm.data.synthetic import render_digits
 from tf_lstm.evaluation import evaluate
 from tf_lstm.model import RowClassifier
-from tf_lstm.recipes import BASIC, DEFAULT
+from tf_lstm.published_systems import BASIC
+from tf_lstm.recipes import DEFAULT
 from tf_lstm.seeds import epoch_order
 from tf_lstm.train_loop import Hooks, count_steps, steps_between_hooks, train
 from tf_lstm.train_step import Trainer

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tf_lstm.recipes import BILSTM_30, KERAS_30, PADDED_42, STACKED_32
+from tf_lstm.published_systems import BILSTM_30, KERAS_30, PADDED_42, STACKED_32
 from tf_lstm.settings import Recipe
 from tf_lstm.terminal.exit import run_script
 from tf_lstm.terminal.files import write_markdown

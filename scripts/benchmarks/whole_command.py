@@ -17,7 +17,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tf_lstm.recipes import KERAS_30
+from tf_lstm.published_systems import KERAS_30
 from tf_lstm.terminal.errors import UserError
 from tf_lstm.terminal.exit import run_script
 from tf_lstm.terminal.files import write_markdown

@@ -6,7 +6,8 @@ import statistics
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from tf_lstm.recipes import DEEP_READINGS, RECIPES
+from tf_lstm.published_systems import DEEP_READINGS
+from tf_lstm.recipes import RECIPES
 from tf_lstm.runs.flags import PRECISIONS
 from tf_lstm.runs.references import Reference, accuracies_by_rows, read_references
 from tf_lstm.runs.results import Result, current_results, read_results
@@ -44,7 +45,7 @@ def compare_with_published(results: Sequence[Result], published: float | None) -
 
 
 def compare_in_pairs(results: Iterable[Result], baseline: Sequence[Result]) -> str:
-    """The mean difference from another recipe's accuracies with the same seeds, in points."""
+    """The mean difference from other results' accuracies with the same seeds, in points."""
     baseline_by_seed = {result.seed: result.test_accuracy for result in baseline}
     differences = [
         100 * (result.test_accuracy - baseline_by_seed[result.seed])
@@ -53,11 +54,10 @@ def compare_in_pairs(results: Iterable[Result], baseline: Sequence[Result]) -> s
     ]
     if not differences:
         return ""
-    reference = f" vs. {baseline[0].recipe}"
     if len(differences) == 1:
-        return f"{differences[0]:+.2f}{reference}"
+        return f"{differences[0]:+.2f}"
     error = statistics.stdev(differences) / math.sqrt(len(differences))
-    return describe_difference(statistics.mean(differences), error) + reference
+    return describe_difference(statistics.mean(differences), error)
 
 
 def compare_means(ours: Sequence[float], theirs: Sequence[float]) -> str:
@@ -108,6 +108,7 @@ def results_table(results: Sequence[Result], data_flag: str = "") -> str:
             baseline = recipe.name
         if baseline:
             difference = compare_in_pairs(own, current_results(results, RECIPES[baseline]))
+            difference = difference and f"{difference} vs. {baseline}"
         validation = [result.validation_accuracy for result in own]
         row = (
             line_name(recipe, precision),
@@ -126,8 +127,8 @@ def results_table(results: Sequence[Result], data_flag: str = "") -> str:
 def controls_table(results: Sequence[Result], controls: Sequence[Result]) -> str:
     """A Markdown table of the recipes that were also trained with Keras' own `fit`."""
     columns = (
-        "recipe | published, % | Keras, % | Keras, old settings, % | this project, % | "
-        "this project − Keras | seeds"
+        "recipe | published, % | Keras, % | Keras, old settings, % | "
+        "old settings − Keras, same seeds | this project, % | this project − Keras | seeds"
     )
     rows = []
     for recipe in RECIPES.values():
@@ -136,12 +137,13 @@ def controls_table(results: Sequence[Result], controls: Sequence[Result]) -> str
         keras, old = (current_results(controls, recipe, data, s) for s in (KERAS, OLD_KERAS))
         if keras:
             accuracies = [[result.test_accuracy for result in g] for g in (keras, old, ours)]
-            means = (mean_and_sd(group) if group else "" for group in accuracies)
+            means = [mean_and_sd(group) if group else "" for group in accuracies]
+            means.insert(2, compare_in_pairs(old, keras))
             difference = compare_means(accuracies[2], accuracies[0])
             published = f"{recipe.published:.2f}" if recipe.published else "none"
             seeds = ", ".join(str(result.seed) for result in keras)
             rows.append((recipe.name, published, *means, difference, seeds))
-    return markdown_table(columns, "lrrrrll", rows) if rows else ""
+    return markdown_table(columns, "lrrrlrll", rows) if rows else ""
 
 
 def readings_table(results: Sequence[Result]) -> str:
