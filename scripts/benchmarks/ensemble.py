@@ -1,7 +1,8 @@
-"""Evaluate an ensemble of trained networks: the mean of their probabilities after every row.
+"""Evaluate an ensemble of trained networks: the mean of their probabilities after the last row.
 
 Each network is evaluated alone and together with all others, on the validation images and on the
-test images. The runs are those of train_mnist.py or reproduce_results.py.
+test images. The networks may differ in every setting, also in the direction in which they read. The
+runs are those of train_mnist.py or reproduce_results.py.
 """
 
 import argparse
@@ -18,14 +19,8 @@ from tf_lstm.terminal.flags import FlagParser
 from tf_lstm.terminal.startup import import_tensorflow
 from tf_lstm.terminal.tables import markdown_table
 
-if TYPE_CHECKING:  # importing these at run time would import TensorFlow before the flags are parsed
-    import numpy as np
-
-    from tf_lstm.data.dataset import Split
+if TYPE_CHECKING:  # importing this at run time would import TensorFlow before the flags are parsed
     from tf_lstm.runs.run import Run
-
-# The rows after which the predictions for each split are evaluated; the last one classifies.
-ROWS = {"validation": (28,), "test": (7, 10, 14, 18, 21, 28)}
 
 
 def parse_flags() -> argparse.Namespace:
@@ -41,13 +36,12 @@ def open_runs(folders: list[str]) -> list["Run"]:
     """The finished runs in these folders.
 
     Raises:
-        UserError: a run is not finished, does not read row by row, or was trained on other data.
+        UserError: a run is not finished or was trained on other data.
     """
     from tf_lstm.runs.locate import open_run
 
     runs = [open_run(folder) for folder in folders]
     for run in runs:
-        run.require_rows()
         run.read_result()
         data, first = run.settings["data"], runs[0].settings["data"]
         if any(data[name] != first[name] for name in ("checksum", "train")):
@@ -57,29 +51,14 @@ def open_runs(folders: list[str]) -> list["Run"]:
     return runs
 
 
-def accuracies(predictions: dict[str, "np.ndarray"], splits: dict[str, "Split"]) -> list[str]:
-    """A network's entries in the table: its accuracies in percent.
-
-    Args:
-        predictions: by the split's name, probabilities (n, 28, classes).
-        splits: by their names.
-    """
-    from tf_lstm.plots.statistics import row_statistics
-
-    cells = []
-    for name, split in splits.items():
-        correct, images = row_statistics(predictions[name], split.labels).accuracy_by_row()
-        cells += [f"{100 * correct[row - 1] / images:.2f}" for row in ROWS[name]]
-    return cells
-
-
 def main() -> None:
     flags = parse_flags()
     import_tensorflow()
     import numpy as np
+    import tensorflow as tf
 
     from tf_lstm.data.dataset import load_dataset
-    from tf_lstm.evaluation import row_predictions
+    from tf_lstm.evaluation import in_batches
 
     runs = open_runs(flags.runs)
     data = runs[0].settings["data"]
@@ -88,18 +67,22 @@ def main() -> None:
         raise UserError(
             f"{runs[0].folder} was not trained on {dataset.source}: name its data with --data."
         )
-    splits = {name: getattr(dataset, name) for name in ROWS if len(getattr(dataset, name).labels)}
+    splits = {"validation": dataset.validation, "test": dataset.test}
+    splits = {name: split for name, split in splits.items() if len(split.labels)}
     names, members = [run.folder.name for run in runs], []
     for run in runs:
         model = run.best_model()
-        members.append({name: row_predictions(model, each.images) for name, each in splits.items()})
+        logits = [in_batches(model.image_logits, split.images) for split in splits.values()]
+        members.append([tf.nn.softmax(each).numpy() for each in logits])  # each (n, classes)
     names.append(f"the mean of these {len(runs)}")
-    members.append({name: np.mean([each[name] for each in members], axis=0) for name in splits})
-    rows = [(name, *accuracies(each, splits)) for name, each in zip(names, members, strict=True)]
-    columns = " | ".join(
-        ["network", *(f"{name}, {row} rows" for name in splits for row in ROWS[name])]
-    )
-    table = markdown_table(columns, "l" + "r" * columns.count("|"), rows)
+    members.append([np.mean(each, axis=0) for each in zip(*members, strict=True)])
+    rows = []
+    for name, member in zip(names, members, strict=True):
+        pairs = zip(member, splits.values(), strict=True)
+        correct = [np.mean(each.argmax(axis=1) == split.labels) for each, split in pairs]
+        rows.append((name, *(f"{100 * accuracy:.2f}" for accuracy in correct)))
+    columns = " | ".join(["network", *splits])
+    table = markdown_table(columns, "l" + "r" * len(splits), rows)
     print(f"{dataset.name}: accuracy in percent\n\n{table}", end="")
     if flags.output:
         write_markdown(flags.output, f"{dataset.name}: accuracy in percent.\n\n{table}")
