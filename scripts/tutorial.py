@@ -62,7 +62,7 @@ def predict_logits(images: tf.Tensor) -> tf.Tensor:
     return tf.stack(logits, axis=1)  # (batch, 28, 10)
 
 
-# %% The loss: the mean over all rows, plus the loss after the last row, so it counts most.
+# %% The loss: the mean over all rows, plus the last row's, so that the last row counts most.
 # With the loss after the last row alone, the logits after the earlier rows would mean nothing
 def compute_loss(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
     labels_by_row = tf.repeat(labels[:, tf.newaxis], time_steps, axis=1)  # (batch, 28)

@@ -38,7 +38,7 @@ def results_figure(results: list[Result]) -> Figure:
     axes.set(
         ylim=(len(lines) - 0.5, -0.5),
         xscale="log",
-        xlabel=f"test error on {data} (%); in the right margin: mean test accuracy (%)",
+        xlabel=f"test error on {data} (%); right margin: mean test accuracy ± standard deviation",
     )
     axes.invert_xaxis()  # better is further right
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5)))

@@ -69,7 +69,7 @@ def _plot_accuracy(
         label = f"{name}, loss after {LOSS_ROWS.get(rows, rows)}"
         for chart in axes:
             _plot_band(chart, run, None, *style, label, as_error=chart is error_axes)
-    label = "convolutional, trained separately\nfor each number of rows"
+    label = "a convolutional network\nfor each number of rows"
     for visible, accuracies in reference.items():
         percents = 100 * np.array(accuracies)
         mean, deviation = percents.mean(), percents.std(ddof=min(1, len(percents) - 1))
@@ -82,7 +82,8 @@ def _plot_accuracy(
     accuracy_axes.set_ylabel("accuracy (%)")
     error_axes.set(ylabel="error (%)", yscale="log", ylim=(None, 120))
     error_axes.yaxis.set_major_formatter("{x:g}")
-    error_axes.legend(loc="best", frameon=False, fontsize=8.5)
+    place = "upper right" if reference else "lower left"
+    error_axes.legend(loc=place, frameon=False, fontsize=8.5)
     if "last" in loss_rows and set(loss_rows) - {"last"}:
         middle = {"transform": accuracy_axes.transAxes, "va": "center"}
         accuracy_axes.text(0.31, 0.5, LESSON, fontsize=8.5, **middle)
@@ -155,7 +156,7 @@ def _plot_early_exit(axes: Axes, statistics: RowStatistics) -> None:
     axes.plot(rows_read, accuracy, color=BLUE, marker="o", markersize=4, label=label)
     left, right = ({"xytext": (x, 4), "ha": ha} for x, ha in ((-4, "right"), (4, "left")))
     for threshold, *end in zip(THRESHOLDS, rows_read, accuracy, strict=True):
-        if threshold in (0.5, 0.7, 0.9, 0.98, 0.999):
+        if threshold in (0.5, 0.8, 0.95, 0.999):
             offset = right if threshold == THRESHOLDS[-1] else left
             axes.annotate(f"{threshold:g}", end, textcoords="offset points", fontsize=8, **offset)
     lowest = max(accuracy.min() // 10 * 10 - 10, 0)
