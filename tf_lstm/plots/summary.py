@@ -27,7 +27,7 @@ Reference = Mapping[int, Sequence[float]]
 
 CONFUSED = 0.05  # share of a class' images predicted as another class
 STYLES = ((BLUE, "o"), (ORANGE, "s"), (GREEN, "D"), ("black", "^"))  # colours, markers
-LOSS_ROWS = {"every": "every row", "mean": "every row", "last": "the last row only"}
+LOSS_ROWS = {"every": "every row", "mean": "every row", "last": "the last row"}
 LESSON = "Without a loss after\nthe earlier rows, the\npredictions there\nare meaningless."
 RELIABILITY_ROWS = ((7, GREY), (10, ORANGE), (14, BLUE), (28, "black"))
 FEWEST_IMAGES = 20  # in a bin; the accuracy of fewer is mostly noise
@@ -82,8 +82,7 @@ def _plot_accuracy(
     accuracy_axes.set_ylabel("accuracy (%)")
     error_axes.set(ylabel="error (%)", yscale="log", ylim=(None, 120))
     error_axes.yaxis.set_major_formatter("{x:g}")
-    place = "upper right" if reference else "lower left"
-    error_axes.legend(loc=place, frameon=False, fontsize=8.5)
+    error_axes.legend(loc="best", frameon=False, fontsize=8.5)
     if "last" in loss_rows and set(loss_rows) - {"last"}:
         middle = {"transform": accuracy_axes.transAxes, "va": "center"}
         accuracy_axes.text(0.31, 0.5, LESSON, fontsize=8.5, **middle)
