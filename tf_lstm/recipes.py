@@ -63,7 +63,7 @@ EARLY = replace(
 
 
 def best_in_order(row_order: RowOrder, direction: str) -> Recipe:
-    """Three layers, trained as `best` in fewer epochs, that read in another direction."""
+    """`best` with three layers that read in another direction, and fewer epochs."""
     return replace(
         BEST,
         name=f"best-{row_order}",
@@ -75,8 +75,8 @@ def best_in_order(row_order: RowOrder, direction: str) -> Recipe:
     )
 
 
-# They misclassify other images than `early`, because they read in other directions: in an ensemble,
-# the three correct some of each other's errors. 99.6 %, 20 minutes each.
+# They read in other directions than `early`, so they misclassify different images, and an ensemble
+# of all three is more accurate than each alone. 99.6 %, 17 minutes each.
 OTHER_DIRECTIONS = (
     best_in_order("columns", "column by column"),
     best_in_order("reversed", "from bottom to top"),

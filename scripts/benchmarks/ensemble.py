@@ -1,8 +1,8 @@
 """Evaluate an ensemble of trained networks: the mean of their probabilities after the last row.
 
 Each network is evaluated alone and together with all others, on the validation images and on the
-test images. The networks may differ in every setting, also in the direction in which they read. The
-runs are those of train_mnist.py or reproduce_results.py.
+test images. The networks may differ in any setting, such as the order in which they read the rows.
+The runs are those of train_mnist.py or reproduce_results.py.
 """
 
 import argparse

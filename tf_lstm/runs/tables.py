@@ -107,8 +107,8 @@ def results_table(results: Sequence[Result], data_flag: str = "") -> str:
             flags = f"{flags} --precision {precision}"
             baseline = recipe.name
         if baseline:
-            difference = compare_in_pairs(own, current_results(results, RECIPES[baseline]))
-            difference = difference and f"{difference} vs. {baseline}"
+            if difference := compare_in_pairs(own, current_results(results, RECIPES[baseline])):
+                difference += f" vs. {baseline}"
         validation = [result.validation_accuracy for result in own]
         row = (
             line_name(recipe, precision),
@@ -137,12 +137,18 @@ def controls_table(results: Sequence[Result], controls: Sequence[Result]) -> str
         keras, old = (current_results(controls, recipe, data, s) for s in (KERAS, OLD_KERAS))
         if keras:
             accuracies = [[result.test_accuracy for result in g] for g in (keras, old, ours)]
-            means = [mean_and_sd(group) if group else "" for group in accuracies]
-            means.insert(2, compare_in_pairs(old, keras))
-            difference = compare_means(accuracies[2], accuracies[0])
-            published = f"{recipe.published:.2f}" if recipe.published else "none"
-            seeds = ", ".join(str(result.seed) for result in keras)
-            rows.append((recipe.name, published, *means, difference, seeds))
+            keras_mean, old_mean, our_mean = (mean_and_sd(g) if g else "" for g in accuracies)
+            row = (
+                recipe.name,
+                f"{recipe.published:.2f}" if recipe.published else "none",
+                keras_mean,
+                old_mean,
+                compare_in_pairs(old, keras),
+                our_mean,
+                compare_means(accuracies[2], accuracies[0]),
+                ", ".join(str(result.seed) for result in keras),
+            )
+            rows.append(row)
     return markdown_table(columns, "lrrrlrll", rows) if rows else ""
 
 
