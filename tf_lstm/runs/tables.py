@@ -138,17 +138,12 @@ def controls_table(results: Sequence[Result], controls: Sequence[Result]) -> str
         if keras:
             accuracies = [[result.test_accuracy for result in g] for g in (keras, old, ours)]
             keras_mean, old_mean, our_mean = (mean_and_sd(g) if g else "" for g in accuracies)
-            row = (
-                recipe.name,
-                f"{recipe.published:.2f}" if recipe.published else "none",
-                keras_mean,
-                old_mean,
-                compare_in_pairs(old, keras),
-                our_mean,
-                compare_means(accuracies[2], accuracies[0]),
-                ", ".join(str(result.seed) for result in keras),
-            )
-            rows.append(row)
+            published = f"{recipe.published:.2f}" if recipe.published else "none"
+            change = compare_in_pairs(old, keras)
+            difference = compare_means(accuracies[2], accuracies[0])
+            seeds = ", ".join(str(result.seed) for result in keras)
+            row = (published, keras_mean, old_mean, change, our_mean, difference, seeds)
+            rows.append((recipe.name, *row))
     return markdown_table(columns, "lrrrlrll", rows) if rows else ""
 
 
