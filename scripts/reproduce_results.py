@@ -86,9 +86,10 @@ def train_in_a_process(recipe: Recipe, seed: int, dataset: "Dataset", precision:
 
 def result_of(run: "Run", dataset: "Dataset") -> "Result":
     """The `Result` of a finished run."""
+    from tf_lstm.runs.readings import read_readings
+
     from tf_lstm.evaluation import row_predictions
     from tf_lstm.plots.statistics import row_statistics
-    from tf_lstm.runs.readings import read_readings
     from tf_lstm.runs.results import Result, settings_text
 
     test, history = run.read_result(), run.read_history()

@@ -99,10 +99,8 @@ def serve(way):
     import_tensorflow()
     import keras  # noqa: F401
     import matplotlib.pyplot  # noqa: F401
-    import write_outputs  # noqa: F401
-
-    import tf_lstm.plots.learning_curves
     import tf_lstm.runs.start  # noqa: F401
+    import write_outputs  # noqa: F401
 
     if way == "reuse":
         reuse_traced_functions()

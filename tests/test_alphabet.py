@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+from tf_lstm.lstm import LSTMState
 
 from tf_lstm.alphabet.figure import alphabet_figure
 from tf_lstm.alphabet.framings import ALPHABET, FRAMINGS, NAMES, encode, make_samples
@@ -21,7 +22,6 @@ from tf_lstm.alphabet.training import (
     MaskedLayer,
     train_framing,
 )
-from tf_lstm.lstm import LSTMState
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 BY_TITLE = {framing.title: framing for framing in FRAMINGS}

@@ -7,16 +7,16 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from saved_runs import write_digits
+from tf_lstm.engines.bidirectional import BidirectionalLayer
+from tf_lstm.engines.scan import ScanLayer
+from tf_lstm.lstm import GatesLayer, LSTMLayer
 
 from tf_lstm.data.dataset import load_dataset
 from tf_lstm.data.synthetic import render_digits
-from tf_lstm.engines.bidirectional import BidirectionalLayer
 from tf_lstm.engines.build import ENGINES, MAX_UNROLLED, build_model, usable_engine
 from tf_lstm.engines.folded import FoldedLayer
 from tf_lstm.engines.precision import describe_precision
-from tf_lstm.engines.scan import ScanLayer
 from tf_lstm.engines.shards import in_shards, shard_trainer
-from tf_lstm.lstm import GatesLayer, LSTMLayer
 from tf_lstm.published_systems import BILSTM_30
 from tf_lstm.recipes import DEFAULT, RECIPES
 from tf_lstm.runs import flags

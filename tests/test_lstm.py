@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from numpy_lstm import lstm
-
-from tf_lstm.engines.folded import FoldedLayer
 from tf_lstm.engines.scan import ScanLayer
 from tf_lstm.lstm import GatesLayer, LSTMLayer, LSTMState
+
+from tf_lstm.engines.folded import FoldedLayer
 
 BATCH, TIME_STEPS, FEATURES, UNITS = 2, 3, 4, 5
 OTHER_LAYERS = [GatesLayer, ScanLayer, FoldedLayer]

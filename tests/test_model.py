@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from numpy_lstm import logits_after_every_row, mean_cross_entropy
-
 from tf_lstm.lstm import LSTMLayer
+
 from tf_lstm.model import RowClassifier
 from tf_lstm.published_systems import BASIC, DEEP
 from tf_lstm.recipes import DEFAULT

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from saved_runs import assert_same_run, write_digits
+from tf_lstm.runs.readings import read_readings
 
 from tf_lstm import train_loop
 from tf_lstm.data.dataset import Dataset, Split
@@ -23,7 +24,6 @@ from tf_lstm.published_systems import BASIC, BILSTM_30, DEEP, STACKED_32
 from tf_lstm.recipes import BEST, RECIPES
 from tf_lstm.runs import locate, session
 from tf_lstm.runs.locate import create_run, open_run
-from tf_lstm.runs.readings import read_readings
 from tf_lstm.runs.run import Run
 from tf_lstm.runs.session import Session
 from tf_lstm.terminal.errors import Interrupted, UserError

@@ -25,7 +25,13 @@ class Evaluation:
 
 
 def in_batches(predict: Callable[[np.ndarray], tf.Tensor], images: np.ndarray) -> np.ndarray:
-    """`predict(batch)` for all images, several batches at a time, as one array."""
+    """`predict(batch)` for all images, several batches at a time, as one array.
+
+    Raises:
+        TypeError: the images are not uint8. Numbers in [0, 1] would silently become black images.
+    """
+    if images.dtype != np.uint8:
+        raise TypeError(f"images must be uint8, 0 to 255, not {images.dtype}")
     batches = [images[start : start + BATCH_SIZE] for start in range(0, len(images), BATCH_SIZE)]
     threads = tf.config.threading.get_inter_op_parallelism_threads() or os.cpu_count()
     with ThreadPoolExecutor(threads) as pool:  # TensorFlow computes without holding the GIL

@@ -1,13 +1,14 @@
 """The fields of a dataclass, checked against its annotations.
 
-A field is annotated with a type, a `Literal` of the allowed values, or `Annotated[type, low, high]`
-for a number within bounds; each may be `| None`.
+A field is annotated with a type, a `Literal` of the allowed values, `Annotated[type, low, high]`
+for a number within bounds, or `Annotated[str, names]` for a name in a table that may grow; each may
+be `| None`.
 """
 
 import math
 from collections.abc import Collection
-from types import NoneType
-from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 Count = Annotated[int, 1, 1_000_000]
 Share = Annotated[float, 0.0, 0.99]
@@ -57,29 +58,42 @@ def describe_values(annotation: Any) -> str:
     for option in _options(annotation):
         if get_origin(option) is Literal:
             words += [repr(value) for value in get_args(option)]
+        elif names := _names(option):
+            words += [repr(name) for name in names]
         elif get_origin(option) is Annotated:
             kind, low, high = get_args(option)
             number = "a whole number" if kind is int else "a number"
             words.append(f"{number} from {low:,} to {high:,}")
         else:
-            names = {bool: "true or false", int: "a whole number", float: "a number"}
-            words.append((names | {NoneType: "none", str: "text"})[option])
+            kinds = {bool: "true or false", int: "a whole number", float: "a number"}
+            words.append((kinds | {NoneType: "none", str: "text"}).get(option, option.__name__))
     return " or ".join(words)
 
 
 def _options(annotation: Any) -> tuple[Any, ...]:
-    """The members of a union; of any other annotation, itself."""
-    if get_origin(annotation) in (Annotated, Literal) or isinstance(annotation, type):
+    """The members of a union; of any other annotation, itself, or its class without parameters."""
+    origin = get_origin(annotation)
+    if origin in (Annotated, Literal) or origin is None:
         return (annotation,)
-    return get_args(annotation)
+    return get_args(annotation) if origin in (Union, UnionType) else (origin,)
+
+
+def _names(option: Any) -> Collection[str]:
+    """The names that `Annotated[str, names]` allows; of any other annotation, none."""
+    is_name = get_origin(option) is Annotated and get_args(option)[0] is str
+    return get_args(option)[1] if is_name else ()
 
 
 def _fits(value: Any, option: Any) -> bool:
     if get_origin(option) is Literal:
         return value in get_args(option)
+    if names := _names(option):
+        return value in names
     low, high = -math.inf, math.inf
     if get_origin(option) is Annotated:
         option, low, high = get_args(option)
     if option is float and type(value) is int:
         value = float(value)
-    return type(value) is option and (option not in (int, float) or low <= value <= high)
+    if option in (int, float):  # True and False are not numbers here
+        return type(value) is option and low <= value <= high
+    return isinstance(value, option)

@@ -1,4 +1,4 @@
-"""The initial values of the projections and of the LSTM cells."""
+"""The initial values of the projections and of the cells' kernels."""
 
 from collections.abc import Iterator
 
@@ -6,39 +6,48 @@ import tensorflow as tf
 
 
 def new_projection(
-    inputs: int, outputs: int, initializer: str, seed: int, dtype: tf.DType
+    inputs: int, outputs: int, initializer: str, seed: int, dtype: tf.DType, key: str = "out"
 ) -> tuple[tf.Variable, tf.Variable]:
-    """The weights (inputs, outputs) and the biases (outputs,) of a projection."""
+    """The weights (inputs, outputs) and the biases (outputs,) of a projection.
+
+    The optimizer tells variables apart by their names, which end with `key`.
+    """
     if initializer == "normal":
-        weights, bias = tf.keras.initializers.RandomNormal(stddev=1.0, seed=seed), 0.1
+        initial, bias = tf.keras.initializers.RandomNormal(stddev=1.0, seed=seed), 0.1
     elif initializer == "truncated_normal":
-        weights, bias = tf.keras.initializers.TruncatedNormal(stddev=0.1, seed=seed), 0.1
+        initial, bias = tf.keras.initializers.TruncatedNormal(stddev=0.1, seed=seed), 0.1
     else:  # Glorot & Bengio 2010
-        weights, bias = tf.keras.initializers.GlorotUniform(seed), 0.0
+        initial, bias = tf.keras.initializers.GlorotUniform(seed), 0.0
     biases = tf.fill((outputs,), tf.cast(bias, dtype))
-    return tf.Variable(weights((inputs, outputs), dtype)), tf.Variable(biases)
+    weights = tf.Variable(initial((inputs, outputs), dtype), name=f"weights_{key}")
+    return weights, tf.Variable(biases, name=f"biases_{key}")
 
 
-def new_cell(
-    features: int, units: int, initializer: str, seeds: Iterator[int], dtype: tf.DType
-) -> tf.keras.layers.LSTMCell:
-    """A built `LSTMCell` for inputs (batch, `features`); takes two of `seeds`."""
+def initial_kernels(
+    features: int,
+    units: int,
+    blocks: int,
+    initializer: str,
+    seeds: Iterator[int],
+    dtype: tf.DType,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """A kernel (features, blocks * units) and a recurrent kernel (units, blocks * units).
+
+    Args:
+        blocks: the number of gates and candidates, each with `units` columns.
+        initializer: "glorot" for the defaults of Keras' cells, which are Glorot uniform and
+            orthogonal; else the initial values of TensorFlow 1's BasicLSTMCell.
+        seeds: an iterator over seeds, of which two are taken.
+    """
     initializers = tf.keras.initializers
-    if initializer != "glorot":
-        # BasicLSTMCell kept both kernels in one matrix (features + units, 4 * units) and used
-        # Glorot's limits for that shape.
-        limit = (6 / (features + units + 4 * units)) ** 0.5
-        kernel = initializers.RandomUniform(-limit, limit, next(seeds))
-        recurrent_kernel = initializers.RandomUniform(-limit, limit, next(seeds))
-    else:
+    if initializer == "glorot":
         kernel = initializers.GlorotUniform(next(seeds))
         recurrent_kernel = initializers.Orthogonal(seed=next(seeds))
-    cell = tf.keras.layers.LSTMCell(
-        units,
-        kernel_initializer=kernel,
-        recurrent_initializer=recurrent_kernel,
-        unit_forget_bias=True,  # BasicLSTMCell's forget_bias=1.0, stored in the bias
-        dtype=tf.as_dtype(dtype).name,
-    )
-    cell.build((None, features))
-    return cell
+    else:
+        # BasicLSTMCell kept both kernels in one matrix (features + units, blocks * units) and used
+        # Glorot's limits for that shape.
+        limit = (6 / (features + units + blocks * units)) ** 0.5
+        kernel = initializers.RandomUniform(-limit, limit, next(seeds))
+        recurrent_kernel = initializers.RandomUniform(-limit, limit, next(seeds))
+    columns = blocks * units
+    return kernel((features, columns), dtype), recurrent_kernel((units, columns), dtype)

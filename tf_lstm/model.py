@@ -1,58 +1,77 @@
-"""The network: rows -> input projection -> LSTM layers -> output projection -> logits."""
+"""The network: rows -> input projection -> recurrent layers -> output projection -> logits."""
 
-from collections.abc import Callable
+import pkgutil
+from collections.abc import Iterator
 
 import tensorflow as tf
 
+from tf_lstm.cells import Cell, KerasCell
 from tf_lstm.initializers import new_projection
-from tf_lstm.lstm import LSTMLayer
+from tf_lstm.recurrence import UNROLLED, BidirectionalLayer, Engine, Layer, project
 from tf_lstm.rows import IMAGE_SIZE, count_features, images_to_rows
 from tf_lstm.seeds import initializer_seeds
-from tf_lstm.settings import Recipe
+from tf_lstm.settings import CELLS, Recipe
 
 NUM_CLASSES = 10
+OUTPUT_WEIGHTS = "weights_out"  # the name of `weights['out']`, by which the optimizer knows it
 IMAGES = tf.TensorSpec((None, IMAGE_SIZE, IMAGE_SIZE), tf.uint8)
 
 
 class RowClassifier(tf.Module):
-    """An LSTM that reads an image row by row and outputs class logits after every row.
+    """A recurrent network that reads an image row by row, with class logits after every row.
 
     The variables are `weights['in']` (features, units), `biases['in']` (units,), `weights['out']`
-    (units, classes), `biases['out']` (classes,), and the `kernel`, `recurrent_kernel` and `bias`
-    of every layer in `layers`.
+    (units, classes), `biases['out']` (classes,), and those of the cell of every layer in `layers`:
+    `kernel`, `recurrent_kernel` and `bias`.
 
     Args:
         recipe: the settings.
-        new_layer: makes a layer from the arguments of `LSTMLayer`.
-        seed: determines the initial values.
+        seed: determines the initial values, which do not depend on the engine.
         dtype: the type of all variables and logits; float64 is for checking formulas.
+        engine: how the layers are computed.
     """
 
     def __init__(
         self,
         recipe: Recipe,
-        new_layer: Callable[..., LSTMLayer] = LSTMLayer,
         seed: int = 0,
         dtype: tf.DType = tf.float32,
+        engine: Engine = UNROLLED,
     ) -> None:
         super().__init__()
-        self.recipe, self.dtype = recipe, dtype
-        initializer = recipe.initializer
+        self.recipe, self.dtype, self.engine = recipe, dtype, engine
         seeds = iter(initializer_seeds(seed, 2 + 4 * recipe.layers))
         self.weights: dict[str, tf.Variable] = {}
         self.biases: dict[str, tf.Variable] = {}
-        self.layers: list[LSTMLayer] = []
+        self.layers: list[Layer | BidirectionalLayer] = []
         size = count_features(recipe)
         if recipe.input_projection:
-            projection = new_projection(size, recipe.units, initializer, next(seeds), dtype)
-            self.weights["in"], self.biases["in"] = projection
+            self.weights["in"], self.biases["in"] = new_projection(
+                size, recipe.units, recipe.initializer, next(seeds), dtype, key="in"
+            )
             size = recipe.units
         out_seed = next(seeds)
-        for _ in range(recipe.layers):
-            self.layers.append(new_layer(size, recipe.units, initializer, seeds, dtype))
+        for layer_index in range(recipe.layers):
+            self.layers.append(self._new_layer(layer_index, size, seeds))
             size = self.layers[-1].units
-        projection = new_projection(size, NUM_CLASSES, initializer, out_seed, dtype)
-        self.weights["out"], self.biases["out"] = projection
+        self.weights["out"], self.biases["out"] = new_projection(
+            size, NUM_CLASSES, recipe.initializer, out_seed, dtype, key="out"
+        )
+
+    def _new_layer(
+        self, layer_index: int, features: int, seeds: Iterator[int]
+    ) -> Layer | BidirectionalLayer:
+        recipe, read = self.recipe, self.engine.read
+        cell = new_cell(recipe, features, seeds, self.dtype, self.engine.keras)
+        if not recipe.bidirectional:
+            return Layer(cell, read)
+        backward = new_cell(recipe, features, seeds, self.dtype, self.engine.keras)
+        return BidirectionalLayer(cell, backward, read, last_only=layer_index == recipe.layers - 1)
+
+    @property
+    def causal(self) -> bool:
+        """Whether the logits after a row depend on the rows read so far only."""
+        return all(layer.causal for layer in self.layers)
 
     @property
     def variables_by_name(self) -> dict[str, tf.Variable]:
@@ -68,28 +87,25 @@ class RowClassifier(tf.Module):
         }
         return projections.get("in", {}) | layers | projections["out"]
 
-    def project_in(self, rows: tf.Tensor) -> tf.Tensor:
-        """(batch, time steps, features) -> (batch, time steps, units)."""
-        return project(rows, self.weights["in"], self.biases["in"])
-
-    def __call__(self, rows: tf.Tensor, dropout_seed: tf.Tensor | None = None) -> tf.Tensor:
+    def __call__(self, rows: tf.Tensor, dropout_masks: tf.Tensor | None = None) -> tf.Tensor:
         """Logits after every row.
 
         Args:
             rows: (batch, time steps, features).
-            dropout_seed: (2,) integers during training; None for no dropout.
+            dropout_masks: (batch, layers, time steps, units), by which the outputs of the layers
+                are multiplied during training; None for no dropout.
 
         Returns:
-            (batch, time steps, classes). `logits[:, -1]` classifies the image. If all layers are
-            causal, the earlier logits are predictions from the rows read so far.
+            (batch, time steps, classes). `logits[:, -1]` classifies the image. In a causal network,
+            the earlier logits are predictions from the rows read so far.
         """
-        outputs = self.project_in(rows) if self.recipe.input_projection else rows
+        outputs = rows
+        if self.recipe.input_projection:
+            outputs = self.engine.project_in(rows, self.weights["in"], self.biases["in"])
         for layer_index, layer in enumerate(self.layers):
-            outputs, _ = layer(outputs)  # (batch, time steps, units)
-            if dropout_seed is not None and self.recipe.dropout:
-                # A new mask for every image and row, as in TensorFlow 1's DropoutWrapper.
-                seed = tf.random.experimental.stateless_fold_in(dropout_seed, layer_index)
-                outputs = tf.nn.experimental.stateless_dropout(outputs, self.recipe.dropout, seed)
+            outputs = layer(outputs)  # (batch, time steps, units)
+            if dropout_masks is not None:
+                outputs *= dropout_masks[:, layer_index, -outputs.shape[1] :]
         return project(outputs, self.weights["out"], self.biases["out"])
 
     @tf.function(input_signature=[IMAGES], autograph=False)
@@ -101,17 +117,30 @@ class RowClassifier(tf.Module):
     def row_logits(self, images: tf.Tensor) -> tf.Tensor:
         """Logits of uint8 images (batch, 28, 28) after every row: (batch, time steps, classes).
 
-        If a layer is not causal, the network runs on each prefix of the rows separately.
+        A network that is not causal reads each prefix of the rows separately.
         """
         rows = images_to_rows(images, self.recipe, self.dtype)
-        if all(layer.causal for layer in self.layers):
+        if self.causal:
             return self(rows)
         prefixes = (rows[:, : row + 1] for row in range(rows.shape[1]))
         return tf.concat([self(prefix)[:, -1:] for prefix in prefixes], axis=1)
 
 
-def project(inputs: tf.Tensor, weights: tf.Variable, biases: tf.Variable) -> tf.Tensor:
-    """The same linear map at every time step: (batch, time steps, m) -> (batch, time steps, n)."""
-    _, time_steps, size = inputs.shape
-    flat = tf.reshape(inputs, (-1, size))  # (batch * time steps, m)
-    return tf.reshape(flat @ weights + biases, (-1, time_steps, weights.shape[1]))
+def cell_class(name: str) -> type[Cell]:
+    """The class of the cell that is called `name` in `settings.CELLS`."""
+    return pkgutil.resolve_name(CELLS[name])
+
+
+def new_cell(
+    recipe: Recipe, features: int, seeds: Iterator[int], dtype: tf.DType, keras: bool
+) -> Cell:
+    """A cell with its initial values, computed by Keras' class if `keras` and if there is one."""
+    cell_type = cell_class(recipe.cell)
+    options = {
+        "initializer": recipe.initializer,
+        "forget_bias": recipe.forget_bias,
+        "dtype": dtype,
+    }
+    if keras and cell_type.keras_class:
+        return KerasCell(cell_type, features, recipe.units, seeds, **options)
+    return cell_type(features, recipe.units, seeds, **options)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import tensorflow as tf
 
-from tf_lstm.model import NUM_CLASSES
+from tf_lstm.model import OUTPUT_WEIGHTS
 from tf_lstm.settings import Recipe
 
 NOT_FINITE = "the gradient is not finite"
@@ -19,13 +19,14 @@ class Muon(tf.keras.optimizers.Muon):
     """Orthogonalized steps (Jordan et al. 2024) of the size of Adam's (Liu et al. 2025).
 
     Only matrices inside the network use these steps and weight decay. Biases and the output
-    projection, any matrix with `NUM_CLASSES` columns, use Adam without weight decay, as the
-    authors advise.
+    projection use Adam without weight decay, as the authors advise.
     """
 
     def _should_use_adamw(self, variable: tf.Variable) -> bool:
-        # Keras' own method looks at a path, which a tf.Variable does not have.
-        return len(variable.shape) != 2 or variable.shape[1] == NUM_CLASSES
+        # Keras' own method looks at a path, which a tf.Variable does not have. A GRU's bias is a
+        # matrix by its shape only.
+        is_matrix = len(variable.shape) == 2 and "bias" not in variable.name
+        return not is_matrix or variable.name.startswith(OUTPUT_WEIGHTS)
 
 
 def new_optimizer(recipe: Recipe, total_steps: int) -> tf.keras.optimizers.Optimizer:
@@ -51,21 +52,28 @@ def new_optimizer(recipe: Recipe, total_steps: int) -> tf.keras.optimizers.Optim
     return optimizers[recipe.optimizer](learning_rate, epsilon=recipe.epsilon)
 
 
-def clip_gradients(gradients: list[tf.Tensor], clipnorm: float | None) -> list[tf.Tensor]:
-    """Gradients scaled down together so that their global norm is at most `clipnorm`.
+def mean_gradients(
+    sums: list[tf.Tensor], count: tf.Tensor, clipnorm: float | None
+) -> list[tf.Tensor]:
+    """Gradients summed over `count` images -> their means, clipped to the global norm `clipnorm`.
 
     Fails if a gradient is not finite; see `finite_gradients`.
     """
-    norm = tf.debugging.check_numerics(tf.linalg.global_norm(gradients), NOT_FINITE)
-    if clipnorm is None:
-        with tf.control_dependencies([norm]):  # no update before the check
+    gradients = [gradient / count for gradient in sums]
+    largest = tf.reduce_max(tf.stack([tf.reduce_max(tf.abs(g)) for g in gradients]))
+    largest = tf.debugging.check_numerics(largest, NOT_FINITE)
+    with tf.control_dependencies([largest]):  # no update before the check
+        if clipnorm is None:
             return [tf.identity(gradient) for gradient in gradients]
-    return tf.clip_by_global_norm(gradients, clipnorm, norm)[0]
+        # The square of a finite gradient may overflow, so the norm is taken of scaled gradients.
+        scale = tf.maximum(largest, tf.cast(1.0, largest.dtype))
+        norm = scale * tf.linalg.global_norm([gradient / scale for gradient in gradients])
+        return tf.clip_by_global_norm(gradients, clipnorm, norm)[0]
 
 
 @contextlib.contextmanager
 def finite_gradients(optimizer: tf.keras.optimizers.Optimizer) -> Iterator[None]:
-    """Raise a `NonFiniteGradientError` where the check of `clip_gradients` fails."""
+    """Raise a `NonFiniteGradientError` where the check of `mean_gradients` fails."""
     try:
         yield
     except tf.errors.InvalidArgumentError as error:

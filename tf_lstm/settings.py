@@ -1,4 +1,4 @@
-"""Every setting of a run: the class `Recipe`, whose defaults are the recipe `default`.
+"""Every setting of a network and its training: `Recipe`, whose defaults are the recipe `default`.
 
 This module needs no TensorFlow, so `--help` is quick.
 """
@@ -9,11 +9,18 @@ from typing import Annotated, Literal
 from tf_lstm.field_checks import Count, Share, check_fields
 
 RowOrder = Literal["reading", "reversed", "columns", "permuted", "shuffled"]
+# The cells by name, each as "module:class" (see `cells`). To add a cell, add it here.
+CELLS = {
+    "lstm": "tf_lstm.cells:LSTM",
+    "gru": "tf_lstm.cells:GRU",
+    "rnn": "tf_lstm.cells:RNN",
+}
+WITHOUT_FORGET_GATE = ("gru", "rnn")
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """Every setting of a run.
+    """Every setting of a network and its training.
 
     Raises:
         ValueError: a setting has an invalid value, or two settings contradict each other.
@@ -36,6 +43,8 @@ class Recipe:
     augmented_share: Annotated[float, 0.0, 1.0] = 1.0  # of a batch; the rest stay unchanged
 
     # The network; see `model`.
+    cell: Annotated[str, CELLS] = "lstm"
+    forget_bias: Annotated[float, -20.0, 20.0] = 1.0  # initial bias of an LSTM's forget gate
     input_projection: bool = True  # as in the BasicLSTMCell tutorial
     layers: Annotated[int, 1, 100] = 1
     bidirectional: bool = False
@@ -43,7 +52,7 @@ class Recipe:
     dropout: Share = 0.0  # on the outputs of every layer, during training
     # "glorot": Glorot uniform projections with zero biases, Keras' defaults for the cell;
     # "normal": projections from N(0, 1); "truncated_normal": from N(0, 0.01), cut at two standard
-    # deviations; both: biases 0.1, and BasicLSTMCell's initial values.
+    # deviations; both: biases of 0.1, and BasicLSTMCell's initial values.
     initializer: Literal["glorot", "normal", "truncated_normal"] = "glorot"
 
     # The training; see `train_step` and `train_loop`.
@@ -63,7 +72,7 @@ class Recipe:
     weight_decay: Annotated[float, 0.0, 1.0] = 0.0
     learning_rate: Annotated[float, 1e-9, 10.0] = 8e-3  # the peak of the schedule
     warmup_steps: Annotated[int, 0, 1_000_000] = 100  # up to the peak; only with "cosine"
-    lr_schedule: Literal["constant", "cosine"] = "cosine"  # "cosine" decays to 0 at the last step
+    lr_schedule: Literal["constant", "cosine"] = "cosine"  # "cosine" reaches 0 after the last step
     global_clipnorm: Annotated[float, 1e-6, 1e6] | None = 1.0
     log_every: Count | None = None  # steps between lines with the batch's accuracy
     # Steps between evaluations on the test images, for comparison with published ones. No choice
@@ -75,8 +84,13 @@ class Recipe:
         check_fields(self)
         if self.bidirectional and self.loss_rows != "last":
             raise ValueError(
-                f"loss_rows is '{self.loss_rows}', but a bidirectional network has logits after "
-                "the last row only: set loss_rows to 'last'"
+                f"loss_rows is '{self.loss_rows}', but a bidirectional network is trained on the "
+                "logits after the last row only: set loss_rows to 'last'"
+            )
+        if self.forget_bias != 1.0 and self.cell in WITHOUT_FORGET_GATE:
+            raise ValueError(
+                f"forget_bias is {self.forget_bias}, but the cell '{self.cell}' has no forget "
+                "gate: set forget_bias to 1 or cell to 'lstm'"
             )
         if self.weight_decay and self.optimizer != "muon":
             raise ValueError(
@@ -94,6 +108,9 @@ class Recipe:
                 f"{28 * (28 + self.pad_columns)} pixels"
             )
 
+
+Precision = Literal["float32", "mixed_bfloat16"]  # of matrix products; see `engines.folded`
+PRECISIONS: tuple[Precision, ...] = ("float32", "mixed_bfloat16")
 
 LABELS = ("name", "description", "published", "baseline")  # do not affect the computation
 SETTINGS = [field.name for field in fields(Recipe) if field.name not in LABELS]

@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,8 @@ from tf_lstm.optimizer import finite_gradients
 from tf_lstm.seeds import epoch_order
 from tf_lstm.settings import Recipe
 from tf_lstm.train_step import Trainer
+
+LONGEST_WAIT = 20  # steps between two calls of the hooks
 
 
 @dataclass(frozen=True)
@@ -31,8 +34,12 @@ class EpochMetrics:
 class Hooks:
     """Callbacks of the training loop; by default, nothing. Their exceptions end the training."""
 
-    def after_steps(self, epoch: int, batch: np.ndarray) -> None:
-        """Called every 20 steps or fewer; `batch` holds the indices of the last step's images."""
+    def steps_to_next(self, step: int) -> int:
+        """The number of steps, after the first `step` ones, before `after_steps` must be called."""
+        return LONGEST_WAIT
+
+    def after_steps(self, epoch: int, step: int, batch: np.ndarray) -> None:
+        """Called after `step` steps; `batch` holds the indices of the last one's images."""
 
     def after_epoch(self, metrics: EpochMetrics) -> None:
         """Called after each epoch's validation."""
@@ -44,12 +51,15 @@ def count_steps(recipe: Recipe, images: int) -> tuple[int, int]:
     return steps_per_epoch, recipe.max_steps or recipe.epochs * steps_per_epoch
 
 
-def train(trainer: Trainer, dataset: Dataset, hooks: Hooks, history: list[EpochMetrics]) -> None:
+def train(
+    trainer: Trainer, dataset: Dataset, hooks: Sequence[Hooks], history: list[EpochMetrics]
+) -> None:
     """Train from the trainer's current step to the end of the recipe.
 
     Args:
         trainer: new, or restored to a step in the epoch after the last one of `history`.
         dataset: the trainer's training images, and the validation images.
+        hooks: called in their order.
         history: the finished epochs; each new one is appended.
 
     Raises:
@@ -65,14 +75,17 @@ def train(trainer: Trainer, dataset: Dataset, hooks: Hooks, history: list[EpochM
         if trainer.step == first_step:
             trainer.totals.assign(np.zeros(3))
         while (step := trainer.step) < last_step:
-            steps = min(steps_between_hooks(trainer), last_step - step)
+            waits = (hook.steps_to_next(step) for hook in hooks)
+            steps = min(steps_in_a_second(trainer), last_step - step, *waits)
             start = (step - first_step) * recipe.batch_size
             indices = order[start : start + steps * recipe.batch_size]
             with finite_gradients(trainer.optimizer):
                 trainer.train_steps(indices)
-            hooks.after_steps(epoch, indices[(steps - 1) * recipe.batch_size :])
+            for hook in hooks:
+                hook.after_steps(epoch, step + steps, indices[(steps - 1) * recipe.batch_size :])
         history.append(validate(trainer, dataset.validation, epoch, started))
-        hooks.after_epoch(history[-1])
+        for hook in hooks:
+            hook.after_epoch(history[-1])
 
 
 def validate(trainer: Trainer, validation: Split, epoch: int, started: float) -> EpochMetrics:
@@ -83,7 +96,7 @@ def validate(trainer: Trainer, validation: Split, epoch: int, started: float) ->
     return EpochMetrics(epoch, trainer.step, *scores, trainer.learning_rate, seconds)
 
 
-def steps_between_hooks(trainer: Trainer) -> int:
+def steps_in_a_second(trainer: Trainer) -> int:
     """The number of steps before returning to Python: about a second's worth, at most 20.
 
     It does not depend on a clock, so processes that train together take the same number.
@@ -91,9 +104,4 @@ def steps_between_hooks(trainer: Trainer) -> int:
     recipe, variables = trainer.recipe, trainer.variables_to_train
     parameters = sum(variable.shape.num_elements() for variable in variables)
     work = parameters * recipe.time_steps * recipe.batch_size  # multiplications in a forward pass
-    steps = min(20, max(1, int(2e10 / work)))
-    if recipe.log_every:  # return after the steps with the indices 0, log_every, ...
-        steps = min(steps, 1 + -trainer.step % recipe.log_every)
-    if recipe.test_every:
-        steps = min(steps, recipe.test_every - trainer.step % recipe.test_every)
-    return steps
+    return min(LONGEST_WAIT, max(1, int(2e10 / work)))

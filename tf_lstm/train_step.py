@@ -1,14 +1,22 @@
 """The loss, the gradient and the update: one training step, and many steps in one traced loop."""
 
+from collections.abc import Callable
+
 import numpy as np
 import tensorflow as tf
 
-from tf_lstm.data.augmentation import augment_share
+from tf_lstm.data.augmentation import LIMITS, augment_selected, sample_distortions, select_share
 from tf_lstm.model import RowClassifier
-from tf_lstm.optimizer import clip_gradients, new_optimizer
-from tf_lstm.rows import images_to_rows
-from tf_lstm.seeds import StepSeeds, step_seeds
+from tf_lstm.optimizer import mean_gradients, new_optimizer
+from tf_lstm.rows import order_rows, sample_row_keys, to_time_steps
+from tf_lstm.seeds import step_seeds
 from tf_lstm.settings import Recipe
+
+# The images and labels of a training step, and the random numbers that it needs. The first axis of
+# every tensor is the batch's, so that a part of a batch is computed as the whole would be.
+Batch = dict[str, tf.Tensor]
+# The gradients summed over a batch, and (3,): images, sum of last losses, correct predictions.
+Sums = tuple[list[tf.Tensor], tf.Tensor]
 
 
 def row_losses(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
@@ -29,6 +37,29 @@ def objective(losses: tf.Tensor, loss_rows: str) -> tf.Tensor:
     return {"every": last + mean, "mean": mean, "last": last}[loss_rows]
 
 
+def training_rows(batch: Batch, recipe: Recipe) -> tf.Tensor:
+    """The images of a batch, augmented and ordered, as (batch, time steps, features)."""
+    images = batch["images"]
+    if recipe.augment != "none":
+        limits = LIMITS[recipe.augment]
+        images = augment_selected(images, batch["selected"], batch["distortions"], limits)
+    return to_time_steps(order_rows(images, recipe.row_order, batch.get("row_keys")), recipe)
+
+
+def sum_gradients(model: RowClassifier, batch: Batch) -> Sums:
+    """The gradients of the objective, summed over a batch, and its contribution to the totals."""
+    rows, labels = training_rows(batch, model.recipe), batch["labels"]
+    with tf.GradientTape() as tape:
+        logits = model(rows, batch.get("dropout_masks"))  # (batch, time steps, classes)
+        losses = row_losses(logits, labels)  # (batch, time steps)
+        loss = tf.reduce_sum(objective(losses, model.recipe.loss_rows))
+    gradients = tape.gradient(loss, list(model.variables_by_name.values()))
+    predicted = tf.argmax(logits[:, -1], axis=1, output_type=labels.dtype)
+    correct = tf.math.count_nonzero(predicted == labels, dtype=tf.float32)
+    count = tf.cast(tf.size(labels), tf.float32)
+    return gradients, tf.stack([count, tf.reduce_sum(losses[:, -1]), correct])
+
+
 class Trainer(tf.Module):
     """A model, its optimizer and the training images: everything that a step depends on.
 
@@ -37,71 +68,63 @@ class Trainer(tf.Module):
 
     Args:
         model: a `RowClassifier`.
-        recipe: the settings.
         images, labels: (n, 28, 28) uint8 and (n,) integers. The graph captures them, and a step
             receives indices only, which is the fastest way to feed it.
         total_steps: the number of steps, for the learning-rate schedule.
         seed: determines augmentation, random row orders and dropout.
+        sum_gradients: computes the sums of a batch.
     """
 
     def __init__(
         self,
         model: RowClassifier,
-        recipe: Recipe,
         images: np.ndarray,
         labels: np.ndarray,
         total_steps: int,
         seed: int = 0,
+        sum_gradients: Callable[[RowClassifier, Batch], Sums] = sum_gradients,
     ) -> None:
         super().__init__()
-        self.model, self.recipe, self.seed = model, recipe, seed
+        self.model, self.recipe, self.seed = model, model.recipe, seed
         self.images, self.labels = tf.constant(images), tf.constant(labels)
-        self.forward = model.__call__
+        self.sum_gradients = sum_gradients
         self.variables_to_train = list(model.variables_by_name.values())
-        self.optimizer = new_optimizer(recipe, total_steps)
+        self.optimizer = new_optimizer(self.recipe, total_steps)
         # Here, because a traced function cannot create the optimizer's variables.
         self.optimizer.build(self.variables_to_train)
         # Sums over the epoch so far: images, losses after the last row, correct predictions.
         self.totals = tf.Variable(tf.zeros(3), trainable=False)
 
-    def training_rows(self, images: tf.Tensor, seeds: StepSeeds) -> tf.Tensor:
-        """Training images (batch, 28, 28), augmented, as (batch, time steps, features)."""
-        images = augment_share(images, self.recipe, seeds.augmentation)
-        return images_to_rows(images, self.recipe, seed=seeds.row_order)
+    def sample_batch(self, indices: tf.Tensor) -> Batch:
+        """The training images with these indices, (batch,) int32, and the step's random numbers."""
+        recipe, count = self.recipe, tf.size(indices)
+        seeds = step_seeds(self.seed, self.optimizer.iterations)
+        batch = {
+            "images": tf.gather(self.images, indices),
+            "labels": tf.gather(self.labels, indices),
+        }
+        if recipe.augment != "none":
+            batch["selected"] = select_share(count, recipe.augmented_share)
+            batch["distortions"] = sample_distortions(count, seeds.augmentation)
+        if recipe.row_order == "shuffled":
+            batch["row_keys"] = sample_row_keys(count, seeds.row_order)
+        if recipe.dropout:
+            # A mask for every image, layer and row, as in TensorFlow 1's DropoutWrapper.
+            shape = (count, recipe.layers, recipe.time_steps, self.model.layers[0].units)
+            ones = tf.ones(shape)
+            batch["dropout_masks"] = tf.nn.experimental.stateless_dropout(
+                ones, recipe.dropout, seeds.dropout
+            )
+        return batch
 
     @tf.autograph.experimental.do_not_convert  # see the class docstring
-    def train_step(self, batch: tf.Tensor) -> None:
-        """One step on the training images with the indices `batch`, (batch,) int32."""
-        seeds = step_seeds(self.seed, self.optimizer.iterations)
-        rows = self.training_rows(tf.gather(self.images, batch), seeds)
-        labels = tf.gather(self.labels, batch)
-        with tf.GradientTape() as tape:
-            logits = self.forward(rows, seeds.dropout)  # (batch, time steps, classes)
-            losses = row_losses(logits, labels)  # (batch, time steps)
-            # A sum, to which those of other parts of a batch can be added; `update` divides it.
-            loss = tf.reduce_sum(objective(losses, self.recipe.loss_rows))
-        gradients = tape.gradient(loss, self.variables_to_train)
-        predicted = tf.argmax(logits[:, -1], axis=1, output_type=labels.dtype)
-        correct = tf.math.count_nonzero(predicted == labels, dtype=tf.float32)
-        count = tf.cast(tf.size(batch), tf.float32)
-        self.update(gradients, tf.stack([count, tf.reduce_sum(losses[:, -1]), correct]))
-
-    def update(self, gradients: list[tf.Tensor], totals: tf.Tensor) -> None:
-        """Update the weights and the epoch's totals.
-
-        Args:
-            gradients: the gradients of the objective summed over the batch.
-            totals: (3,), the batch's contribution to `self.totals`.
-        """
-        gradients = [gradient / totals[0] for gradient in gradients]
-        gradients = clip_gradients(gradients, self.recipe.global_clipnorm)
-        with tf.control_dependencies(gradients):  # the check comes before any update
-            self.apply(gradients)
+    def train_step(self, indices: tf.Tensor) -> None:
+        """One step on the training images with these indices, (batch,) int32."""
+        gradients, totals = self.sum_gradients(self.model, self.sample_batch(indices))
+        gradients = mean_gradients(gradients, totals[0], self.recipe.global_clipnorm)
+        with tf.control_dependencies(gradients):  # their check comes before any update
+            self.optimizer.apply(gradients, self.variables_to_train)
             self.totals.assign_add(totals)
-
-    def apply(self, gradients: list[tf.Tensor]) -> None:
-        """Take the optimizer's step."""
-        self.optimizer.apply(gradients, self.variables_to_train)
 
     @tf.function(input_signature=[tf.TensorSpec((None,), tf.int32)])
     def train_steps(self, order: tf.Tensor) -> None:

@@ -4,41 +4,39 @@ import itertools
 import math
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from tf_lstm.alphabet.framings import ALPHABET, Framing, Samples, encode, make_samples
+from tf_lstm.cells import LSTM, KerasCell, LSTMState
 from tf_lstm.initializers import new_projection
-from tf_lstm.lstm import LSTMLayer, LSTMState
+from tf_lstm.recurrence import Step, unroll
 from tf_lstm.seeds import epoch_order, initializer_seeds
 
 MEASUREMENTS = 50  # how often the accuracy is measured in a training
 
 
-class MaskedLayer(LSTMLayer):
-    """An LSTM layer whose state does not change where all features of a time step are `padding`."""
+def masked(step: Step, padding: float) -> Step:
+    """A step that leaves the state as it is where all features of a time step are `padding`."""
 
-    def __init__(self, padding: float, *arguments: Any) -> None:
-        super().__init__(*arguments)
-        self.padding = padding
-
-    def step(self, time_step: tf.Tensor, state: LSTMState) -> tuple[tf.Tensor, LSTMState]:
-        """As `LSTMLayer.step`; a padded time step repeats the previous output."""
-        _, new_state = super().step(time_step, state)
-        is_letter = tf.reduce_any(time_step != self.padding, axis=1, keepdims=True)  # (batch, 1)
+    def masked_step(time_step: tf.Tensor, state: LSTMState) -> tuple[tf.Tensor, LSTMState]:
+        _, new_state = step(time_step, state)
+        is_letter = tf.reduce_any(time_step != padding, axis=1, keepdims=True)  # (batch, 1)
         state = tf.nest.map_structure(
             lambda new, old: tf.where(is_letter, new, old), new_state, state
         )
-        return state.hidden, state
+        return state.hidden, state  # the output of padding is the previous one
+
+    return masked_step
 
 
 class LetterClassifier(tf.Module):
     """An LSTM that reads letters and predicts the next one.
 
     The variables are `weights['out']` (units, 26), `biases['out']` (26,), and the `kernel`,
-    `recurrent_kernel` and `bias` of `layer`. Like the article's network, it has no input
+    `recurrent_kernel` and `bias` of `cell`. Like the article's network, it has no input
     projection. `seed` determines the initial values.
     """
 
@@ -48,11 +46,10 @@ class LetterClassifier(tf.Module):
         out_seed, *layer_seeds = initializer_seeds(seed, 3)
         projection = new_projection(framing.units, len(ALPHABET), "glorot", out_seed, tf.float32)
         self.weights, self.biases = ({"out": variable} for variable in projection)
-        sizes = framing.features, framing.units, "glorot", iter(layer_seeds), tf.float32
-        self.layer = MaskedLayer(framing.padding, *sizes) if framing.masked else LSTMLayer(*sizes)
-        self.variables_to_train = [*self.layer.variables_by_name.values(), *projection]
-        # Not a nested tf.function: inside XLA's compiled loop it is over 100 times slower.
-        self.layer.traced_step = self.layer.step
+        self.cell = KerasCell(LSTM, framing.features, framing.units, iter(layer_seeds))
+        self.variables_to_train = [*self.cell.variables_by_name.values(), *projection]
+        # Not `traced_step`: inside XLA's compiled loop it is over 100 times slower.
+        self.step = masked(self.cell.step, framing.padding) if framing.masked else self.cell.step
         self.traced = tf.function(self, reduce_retracing=True)
 
     def __call__(self, inputs: tf.Tensor, state: LSTMState) -> tuple[tf.Tensor, LSTMState]:
@@ -61,7 +58,7 @@ class LetterClassifier(tf.Module):
         Returns:
             The logits (batch, 26) after the last time step, and the state there.
         """
-        outputs, state = self.layer(inputs, state)  # (batch, time steps, units)
+        outputs, state = unroll(self.step, inputs, state)  # (batch, time steps, units)
         return outputs[:, -1] @ self.weights["out"] + self.biases["out"], state
 
     def predict(self, inputs: np.ndarray) -> np.ndarray:
@@ -70,7 +67,7 @@ class LetterClassifier(tf.Module):
         A stateful network reads the samples in order and keeps its state between them.
         """
         batches = inputs[:, np.newaxis] if self.framing.stateful else [inputs]
-        state, letters = self.layer.zero_state(len(batches[0])), []
+        state, letters = self.cell.zero_state(len(batches[0])), []
         for batch in batches:
             logits, state = self.traced(batch, state)
             letters.extend(np.argmax(logits, axis=1))
@@ -78,7 +75,7 @@ class LetterClassifier(tf.Module):
 
     def generate(self, first: str, count: int) -> str:
         """`first` and `count` more letters, each predicted from the one before; from zero state."""
-        state, string = self.layer.zero_state(1), first
+        state, string = self.cell.zero_state(1), first
         for _ in range(count):
             logits, state = self.traced(encode(string[-1], self.framing), state)
             string += ALPHABET[int(np.argmax(logits))]
@@ -126,7 +123,7 @@ class LetterTrainer(tf.Module):
     def train_epochs(self, orders: tf.Tensor) -> None:
         """Train for some epochs; `orders` (epochs, samples) int32 are indices of samples."""
         batch_size = self.framing.batch_size
-        zero_state = self.model.layer.zero_state(batch_size)
+        zero_state = self.model.cell.zero_state(batch_size)
         for order in orders:
             state = zero_state
             for batch in tf.reshape(order, (-1, batch_size)):

@@ -10,7 +10,6 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from tf_lstm.data.files import SIZE
-from tf_lstm.settings import Recipe
 
 
 class AugmentationLimits(NamedTuple):
@@ -41,38 +40,59 @@ LIMITS = {
 KNOTS = 5  # elastic displacements are sampled at 5 × 5 points and interpolated smoothly
 
 
-def augment_share(images: tf.Tensor, recipe: Recipe, seed: tf.Tensor) -> tf.Tensor:
-    """A training batch (batch, 28, 28) with the recipe's share of its images augmented.
+NUMBERS = 6 + 2 * KNOTS**2  # random numbers for each image
 
-    These are the first ones: the images of a batch are in random order.
+
+def sample_distortions(count: tf.Tensor, seed: tf.Tensor | Sequence[int]) -> tf.Tensor:
+    """Random numbers (count, NUMBERS), with which `augment` distorts `count` images.
+
+    Args:
+        seed: (2,) integers; the same seed gives the same numbers.
     """
-    if recipe.augment == "none":
-        return images
-    count = tf.cast(recipe.augmented_share * tf.cast(tf.shape(images)[0], tf.float32), tf.int32)
-    augmented = augment(images[:count], LIMITS[recipe.augment], seed)
-    return tf.concat([augmented, tf.cast(images[count:], tf.float32)], axis=0)
+    affine_seed, elastic_seed = (
+        tf.random.experimental.stateless_fold_in(seed, number) for number in (0, 1)
+    )
+    affine = tf.random.stateless_uniform((count, 6), affine_seed, -1, 1)
+    elastic = tf.random.stateless_normal((count, NUMBERS - 6), elastic_seed)
+    return tf.concat([affine, elastic], axis=1)
+
+
+def select_share(count: tf.Tensor, share: float) -> tf.Tensor:
+    """Which of `count` images are augmented: a share of them, evenly spread, (count,) booleans."""
+    # Spread, so that each part of a batch has its share of the work. Which images these
+    # are is random anyway, as the images of a batch are in random order.
+    among_first = tf.floor(share * tf.cast(tf.range(count + 1), tf.float32))
+    return among_first[1:] > among_first[:-1]
+
+
+def augment_selected(
+    images: tf.Tensor, selected: tf.Tensor, distortions: tf.Tensor, limits: AugmentationLimits
+) -> tf.Tensor:
+    """Augment those images (batch, 28, 28) that are `selected`, (batch,) booleans; as float32."""
+    indices = tf.where(selected)  # (augmented, 1)
+    chosen = indices[:, 0]
+    augmented = augment(tf.gather(images, chosen), tf.gather(distortions, chosen), limits)
+    return tf.tensor_scatter_nd_update(tf.cast(images, tf.float32), indices, augmented)
 
 
 def augment(
-    images: tf.Tensor | Sequence, limits: AugmentationLimits, seed: tf.Tensor | Sequence[int]
+    images: tf.Tensor | Sequence, distortions: tf.Tensor, limits: AugmentationLimits
 ) -> tf.Tensor:
     """Distort each image differently.
 
     Args:
         images: (batch, 28, 28) uint8.
-        seed: (2,) integers; the same seed gives the same distortions.
+        distortions: (batch, NUMBERS), from `sample_distortions`.
+        limits: how strongly.
 
     Returns:
         (batch, 28, 28) float32, pixels from 0 to 255.
     """
-    batch = tf.shape(images)[0]
-    affine_seed = tf.random.experimental.stateless_fold_in(seed, 0)
-    sampled = tf.constant(limits[:6]) * tf.random.stateless_uniform((batch, 6), affine_seed, -1, 1)
     angle, log_width, log_height, shear, shift_x, shift_y = (
-        column[:, tf.newaxis, tf.newaxis] for column in tf.unstack(sampled, axis=1)
+        column[:, tf.newaxis, tf.newaxis]
+        for column in tf.unstack(tf.constant(limits[:6]) * distortions[:, :6], axis=1)
     )
-    elastic_seed = tf.random.experimental.stateless_fold_in(seed, 1)
-    elastic_x, elastic_y = sample_elastic_fields(batch, elastic_seed)
+    elastic_x, elastic_y = elastic_fields(distortions[:, 6:])
 
     # Where each pixel of the distorted image comes from, relative to the centre: (batch, 28, 28).
     x = tf.range(SIZE, dtype=tf.float32) - (SIZE - 1) / 2
@@ -87,14 +107,17 @@ def augment(
     )
 
 
-def sample_elastic_fields(batch: tf.Tensor, seed: tf.Tensor) -> list[tf.Tensor]:
-    """Sample smooth displacements in x and y, each (batch, 28, 28), of standard deviation 1."""
-    knots = tf.random.stateless_normal((2 * batch, KNOTS**2), seed)
+def elastic_fields(knots: tf.Tensor) -> list[tf.Tensor]:
+    """Smooth displacements in x and y, each (batch, 28, 28), from their values at the knots.
+
+    Args:
+        knots: (batch, 2 * KNOTS**2), standard normal; the displacements have standard deviation 1.
+    """
     # Bicubic interpolation is linear in the knots: one matrix, made from unit knots, serves all.
     unit_knots = tf.reshape(tf.eye(KNOTS**2), (-1, KNOTS, KNOTS, 1))
     unit_fields = tf.image.resize(unit_knots, (SIZE, SIZE), "bicubic")
-    fields = knots @ tf.reshape(unit_fields, (KNOTS**2, -1))
-    return tf.split(tf.reshape(fields, (-1, SIZE, SIZE)), 2)
+    fields = tf.reshape(knots, (-1, KNOTS**2)) @ tf.reshape(unit_fields, (KNOTS**2, -1))
+    return tf.unstack(tf.reshape(fields, (-1, 2, SIZE, SIZE)), axis=1)
 
 
 def interpolate(images: tf.Tensor | Sequence, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:

@@ -1,61 +1,52 @@
-"""Builds a recipe's model with one of the engines."""
+"""Builds a recipe's model with one of the engines, by name."""
 
 from functools import partial
 
 import tensorflow as tf
 
-from tf_lstm.engines.bidirectional import BidirectionalLayer
-from tf_lstm.engines.folded import FoldedLayer, fold_projection
-from tf_lstm.engines.scan import ScanLayer
-from tf_lstm.lstm import GatesLayer, LSTMLayer
+from tf_lstm.engines.folded import ProjectedRows, read_folded
+from tf_lstm.engines.names import EngineName, usable_engine
 from tf_lstm.model import RowClassifier
-from tf_lstm.settings import Recipe
+from tf_lstm.recurrence import UNROLLED, Engine, project, read_in_loop
+from tf_lstm.settings import Precision, Recipe
 
-ENGINES: dict[str, type[LSTMLayer]] = {
-    "cell": LSTMLayer,
-    "gates": GatesLayer,
-    "folded": FoldedLayer,
-    "scan": ScanLayer,
-}
-MAX_UNROLLED = 200  # time steps; tracing an unrolled graph of 784 takes minutes
+GATES = Engine()  # the written-out equations, unrolled
+LOOP = Engine(read_in_loop)
 
 
-def usable_engine(engine: str, recipe: Recipe) -> str:
-    """`engine`, or "scan" if the sequence is too long to unroll.
-
-    Raises:
-        ValueError: there is no such engine.
-    """
-    if engine not in ENGINES:
-        raise ValueError(f"engine is {engine!r}, not one of {', '.join(ENGINES)}")
-    return "scan" if recipe.time_steps > MAX_UNROLLED else engine
+def folded_engine(dtype: tf.DType = tf.float32, bidirectional: bool = False) -> Engine:
+    """The folded engine with matrix products of a type; a bidirectional network is not folded."""
+    return Engine(
+        partial(read_folded, product_dtype=dtype),
+        # The backward direction would have to reverse the rows of a `ProjectedRows`.
+        project_in=project if bidirectional else ProjectedRows,
+    )
 
 
 def build_model(
     recipe: Recipe,
     seed: int = 0,
-    engine: str = "cell",
+    engine: EngineName = "cell",
     dtype: tf.DType = tf.float32,
-    precision: str = "float32",
+    precision: Precision = "float32",
 ) -> RowClassifier:
     """A new `RowClassifier` for a recipe.
 
     Args:
         recipe: the settings.
         seed: determines the initial values, which do not depend on the engine.
-        engine: one of `ENGINES`; a step differs by rounding only.
+        engine: a step differs by rounding only. "loop" is used for long sequences.
         dtype: the type of all variables and logits.
-        precision: "mixed_bfloat16" for bfloat16 matrix products in folded layers.
+        precision: "mixed_bfloat16" for bfloat16 matrix products of the folded engine.
+
+    Raises:
+        ValueError: the engine does not compute the recipe's cell, or the precision.
     """
-    layer_type = ENGINES[usable_engine(engine, recipe)]
-    new_layer = partial(BidirectionalLayer, layer_type) if recipe.bidirectional else layer_type
-    model = RowClassifier(recipe, new_layer, seed, dtype)  # type: ignore[arg-type]
-    if recipe.bidirectional:
-        model.layers[-1].return_sequences = False  # type: ignore[attr-defined]
-    if layer_type is FoldedLayer and recipe.input_projection:
-        fold_projection(model)
-    if precision == "mixed_bfloat16":
-        for layer in model.submodules:
-            if isinstance(layer, FoldedLayer):
-                layer.product_dtype = tf.bfloat16
-    return model
+    product_dtype = tf.bfloat16 if precision == "mixed_bfloat16" else dtype
+    engines = {
+        "cell": UNROLLED,
+        "gates": GATES,
+        "folded": folded_engine(product_dtype, recipe.bidirectional),
+        "loop": LOOP,
+    }
+    return RowClassifier(recipe, seed, dtype, engines[usable_engine(engine, recipe, precision)])

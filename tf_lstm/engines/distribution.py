@@ -4,17 +4,19 @@ A strategy keeps a copy of every variable on each of its replicas; `DistributedT
 replica compute its part of every batch. `cluster` reads the configuration of several workers.
 """
 
+import zlib
 from typing import Any
 
 import tensorflow as tf
 
 from tf_lstm.data.dataset import Dataset
 from tf_lstm.engines.cluster import cluster_and_task, wait_for_workers
-from tf_lstm.engines.shards import shard_trainer
+from tf_lstm.engines.shards import in_shards, part_of, useful_shards
 from tf_lstm.model import RowClassifier
+from tf_lstm.optimizer import mean_gradients
 from tf_lstm.terminal.errors import UserError
 from tf_lstm.terminal.startup import cores
-from tf_lstm.train_step import Trainer
+from tf_lstm.train_step import Trainer, sum_gradients
 
 
 class WorkerLostError(Exception):
@@ -24,8 +26,8 @@ class WorkerLostError(Exception):
 class DistributedTrainer(Trainer):
     """A `Trainer` on all replicas of a strategy. Create it and its model in the strategy's scope.
 
-    Each replica takes the plain step on its part of the batch. The gradients are summed over the
-    replicas before they are clipped.
+    Each replica computes the sums of its part of the batch, and all take the same step with the
+    sums of the whole batch.
     """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -35,29 +37,23 @@ class DistributedTrainer(Trainer):
         self.totals = tf.Variable(tf.zeros(3), trainable=False, aggregation=same)
 
     @tf.autograph.experimental.do_not_convert
-    def train_step(self, batch: tf.Tensor) -> None:
+    def train_step(self, indices: tf.Tensor) -> None:
         """As `Trainer.train_step`, on all replicas together."""
-        self.strategy.run(self.replica_step, args=(batch,))
+        self.strategy.run(self.replica_step, args=(indices,))
 
-    def replica_step(self, batch: tf.Tensor) -> None:
-        """The plain step on this replica's part of the batch."""
+    def replica_step(self, indices: tf.Tensor) -> None:
+        """This replica's part of a step."""
         context = tf.distribute.get_replica_context()
-        replica, size = context.replica_id_in_sync_group, tf.size(batch)
-        start, end = (
-            size * (replica + offset) // context.num_replicas_in_sync for offset in (0, 1)
-        )
-        super().train_step(batch[start:end])
-
-    def update(self, gradients: list[tf.Tensor], totals: tf.Tensor) -> None:
-        """As `Trainer.update`, with the sums over all replicas."""
-        context = tf.distribute.get_replica_context()
+        replica, replicas = context.replica_id_in_sync_group, context.num_replicas_in_sync
+        batch = part_of(self.sample_batch(indices), replica, replicas)
+        gradients, totals = self.sum_gradients(self.model, batch)
         totals, *gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, [totals, *gradients])
-        super().update(gradients, totals)
-
-    def apply(self, gradients: list[tf.Tensor]) -> None:
-        """As `Trainer.apply`. A Keras optimizer sums over replicas again, hence the division."""
-        replicas = self.strategy.num_replicas_in_sync
-        super().apply([gradient / replicas for gradient in gradients])
+        gradients = mean_gradients(gradients, totals[0], self.recipe.global_clipnorm)
+        with tf.control_dependencies(gradients):
+            # A Keras optimizer sums over the replicas again, hence the division.
+            gradients = [gradient / replicas for gradient in gradients]
+            self.optimizer.apply(gradients, self.variables_to_train)
+            self.totals.assign_add(totals)
 
     def train_steps(self, order: tf.Tensor) -> None:
         """As `Trainer.train_steps`.
@@ -99,21 +95,42 @@ def new_strategy(name: str, replicas: int | None = None) -> tf.distribute.Strate
     return tf.distribute.get_strategy()
 
 
-def count_shards(name: str, strategy: tf.distribute.Strategy) -> int:
-    """The number of shards that keeps all cores of a replica busy."""
+def require_same(strategy: tf.distribute.Strategy, text: str) -> None:
+    """Raise a UserError unless all workers call this with the same text."""
+    if isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+        number = zlib.crc32(text.encode())
+        if len(set(strategy.gather(tf.constant([number], tf.int64), axis=0).numpy())) > 1:
+            raise UserError(
+                "The workers have different settings or data: start the same command with the same "
+                "data on each, on machines with the same number of cores."
+            )
+
+
+def count_shards(strategy: tf.distribute.Strategy, name: str, batch_size: int) -> int:
+    """The number of shards that keeps all cores of a replica busy.
+
+    Args:
+        strategy: the strategy, which is one of `STRATEGIES` by its `name`.
+        batch_size: the size of the whole batch.
+    """
     if tf.config.get_visible_devices("GPU"):
         return 1
-    return max(1, cores() // strategy.num_replicas_in_sync) if name == "mirrored" else cores()
+    replicas = strategy.num_replicas_in_sync
+    cores_of_replica = cores() // replicas if name == "mirrored" else cores()
+    return useful_shards(cores_of_replica, batch_size // replicas)
 
 
 def new_trainer(
     model: RowClassifier, dataset: Dataset, total_steps: int, seed: int, shards: int
 ) -> Trainer:
     """A trainer for the current strategy; each replica splits its part into `shards` shards."""
-    replicas = tf.distribute.get_strategy().num_replicas_in_sync
-    trainer_type = DistributedTrainer if replicas > 1 else Trainer
-    images, labels = dataset.train.images, dataset.train.labels
-    trainer = trainer_type(model, model.recipe, images, labels, total_steps, seed)
-    if replicas * shards > 1:
-        shard_trainer(trainer, shards)
-    return trainer
+    distributed = tf.distribute.get_strategy().num_replicas_in_sync > 1
+    trainer_type = DistributedTrainer if distributed else Trainer
+    return trainer_type(
+        model,
+        dataset.train.images,
+        dataset.train.labels,
+        total_steps,
+        seed,
+        in_shards(sum_gradients, shards),
+    )

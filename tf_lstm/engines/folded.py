@@ -23,12 +23,11 @@ in bfloat16 too.
 """
 
 from collections.abc import Callable
-from functools import partial
+from typing import NamedTuple
 
 import tensorflow as tf
 
-from tf_lstm.lstm import LSTMLayer, LSTMState
-from tf_lstm.model import RowClassifier
+from tf_lstm.cells import LSTM, Cell, LSTMState
 
 STEPS_PER_PRODUCT = 4  # with more, concatenation costs more than the larger product saves
 
@@ -48,42 +47,40 @@ def fold(
     return weights @ kernel, tf.linalg.matvec(kernel, biases, transpose_a=True) + bias
 
 
-class FoldedLayer(LSTMLayer):
-    """The same function as `LSTMLayer`, from a zero state.
+class ProjectedRows(NamedTuple):
+    """Rows and the projection that the first layer folds into its kernel."""
 
-    `projection`, if any, folds the projection of the inputs into the kernel and the bias.
-    `product_dtype` is the operand type of every matrix product; None for the type of the inputs.
+    rows: tf.Tensor  # (batch, time steps, features)
+    weights: tf.Variable  # (features, units)
+    biases: tf.Variable  # (units,)
+
+
+def read_folded(
+    cell: Cell, inputs: tf.Tensor | ProjectedRows, product_dtype: tf.DType
+) -> tuple[tf.Tensor, LSTMState]:
+    """Read a sequence with an LSTM from the zero state, as `recurrence.read_unrolled` does.
+
+    Args:
+        cell: an `LSTM`.
+        inputs: (batch, time steps, features), possibly with a projection of the features.
+        product_dtype: the operand type of every matrix product.
+
+    Raises:
+        ValueError: the cell has other equations.
     """
-
-    projection: Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]] | None = None
-    product_dtype: tf.DType | None = None
-
-    def __call__(
-        self, inputs: tf.Tensor, state: LSTMState | None = None
-    ) -> tuple[tf.Tensor, LSTMState]:
-        """As `LSTMLayer`, but `state` must be None."""
-        if state is not None:
-            raise ValueError("a folded layer starts from the zero state")
-        kernel, recurrent_kernel, bias = map(tf.convert_to_tensor, self.variables_by_name.values())
-        if self.projection:
-            kernel, bias = self.projection(kernel, bias)
-        time_major = tf.transpose(inputs, [1, 2, 0])  # (time steps, features, batch)
-        ones = tf.ones_like(time_major[:, :1])  # the bias is the weight of a feature that is 1
-        columns = tf.concat([time_major, ones], axis=1)
-        columns = tf.cast(columns, self.product_dtype or columns.dtype)
-        stacked_kernel = tf.concat([kernel, bias[tf.newaxis], recurrent_kernel], axis=0)
-        hidden, cell_state = unroll_folded(columns, stacked_kernel)
-        last = LSTMState(tf.transpose(hidden[-1]), tf.transpose(cell_state))
-        return tf.transpose(hidden, [2, 0, 1]), last
-
-
-def fold_projection(model: RowClassifier) -> None:
-    """Let the first layer of a model, a folded one, apply the input projection."""
-    first = model.layers[0]
-    for layer in (first, *first.submodules):  # a bidirectional layer has two within it
-        if isinstance(layer, FoldedLayer):
-            layer.projection = partial(fold, model.weights["in"], model.biases["in"])
-    model.project_in = tf.identity  # type: ignore[method-assign]
+    if type(cell) is not LSTM:
+        raise ValueError(f"the folded engine computes the cell LSTM, not {type(cell).__name__}")
+    kernel, bias = tf.convert_to_tensor(cell.kernel), tf.convert_to_tensor(cell.bias)
+    if isinstance(inputs, ProjectedRows):
+        inputs, weights, biases = inputs
+        kernel, bias = fold(weights, biases, kernel, bias)
+    time_major = tf.transpose(inputs, [1, 2, 0])  # (time steps, features, batch)
+    ones = tf.ones_like(time_major[:, :1])  # the bias is the weight of a feature that is 1
+    columns = tf.cast(tf.concat([time_major, ones], axis=1), product_dtype)
+    stacked_kernel = tf.concat([kernel, bias[tf.newaxis], cell.recurrent_kernel], axis=0)
+    hidden, cell_state = unroll_folded(columns, stacked_kernel)
+    last = LSTMState(tf.transpose(hidden[-1]), tf.transpose(cell_state))
+    return tf.transpose(hidden, [2, 0, 1]), last
 
 
 @tf.custom_gradient

@@ -1,51 +1,45 @@
 """A batch computed in independent parts, one for each core.
 
-TensorFlow runs independent operations in parallel. The matrix products of
-a time step are too small to occupy several cores, but the parts of a batch are independent from the
-rows to the logits, and so are their gradients on the way back.
+TensorFlow runs independent operations in parallel. The matrix products of a time step are too small
+to occupy several cores, but the parts of a batch are independent from the rows to the gradients.
 """
 
 from collections.abc import Callable
-from functools import partial
-from typing import Any
 
 import tensorflow as tf
 
-from tf_lstm.train_step import Trainer
+from tf_lstm.model import RowClassifier
+from tf_lstm.train_step import Batch, Sums
 
 MAX_INLINED = 4  # with more shards, tracing each of them would take seconds
-BatchFunction = Callable[..., tf.Tensor]  # takes a batch, and a seed or a tuple of seeds
+SMALLEST_SHARD = 8  # images; smaller matrix products take no less time
+
+SumGradients = Callable[[RowClassifier, Batch], Sums]
 
 
-def in_shards(function: BatchFunction, shards: int) -> BatchFunction:
-    """`function(batch, seed)`, computed on `shards` parts of the batch and concatenated.
+def useful_shards(shards: int, batch_size: int) -> int:
+    """`shards`, or fewer if the shards of a batch would be tiny."""
+    return max(1, min(shards, batch_size // SMALLEST_SHARD))
 
-    Every part has a seed that depends on its place in the whole batch, even if the batch is itself
-    one replica's part of a larger one.
-    """
 
+def in_shards(sum_gradients: SumGradients, shards: int) -> SumGradients:
+    """`sum_gradients`, computed on `shards` parts of a batch, whose sums are added."""
+    if shards == 1:
+        return sum_gradients
     # A nested graph is traced once for all parts; inlined, the function runs about 5 % faster.
-    compute = function if shards <= MAX_INLINED else tf.function(function, autograph=False)
+    compute = sum_gradients
+    if shards > MAX_INLINED:
+        compute = tf.function(sum_gradients, autograph=False, reduce_retracing=True)
 
-    def sharded(batch: tf.Tensor, seeds: Any) -> tf.Tensor:
-        replica = tf.distribute.get_replica_context().replica_id_in_sync_group
-        size = tf.shape(batch)[0]
-        ends = [size * part // shards for part in range(shards + 1)]
-        parts = []
-        for part in range(shards):
-            place = replica * shards + part
-            part_seeds = tf.nest.map_structure(partial(_fold_in, place=place), seeds)
-            parts.append(compute(batch[ends[part] : ends[part + 1]], part_seeds))
-        return tf.concat(parts, axis=0)
+    def sharded(model: RowClassifier, batch: Batch) -> Sums:
+        parts = [compute(model, part_of(batch, part, shards)) for part in range(shards)]
+        return tf.nest.map_structure(lambda *sums: tf.add_n(sums), *parts)
 
     return sharded
 
 
-def _fold_in(seed: tf.Tensor, place: tf.Tensor) -> tf.Tensor:
-    return tf.random.experimental.stateless_fold_in(seed, place)
-
-
-def shard_trainer(trainer: Trainer, shards: int) -> None:
-    """Let a trainer prepare its rows and compute its logits in `shards` parts."""
-    trainer.training_rows = in_shards(trainer.training_rows, shards)  # type: ignore[assignment]
-    trainer.forward = in_shards(trainer.forward, shards)
+def part_of(batch: Batch, part: int | tf.Tensor, parts: int) -> Batch:
+    """One of several parts of a batch, of about the same size; `part` counts from 0."""
+    size = tf.shape(batch["labels"])[0]
+    start, end = size * part // parts, size * (part + 1) // parts
+    return {name: values[start:end] for name, values in batch.items()}

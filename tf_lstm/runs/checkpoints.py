@@ -6,6 +6,7 @@ TensorFlow checks every tensor's checksum when it restores one.
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import tensorflow as tf
 
@@ -21,10 +22,10 @@ class Checkpoints:
     Args:
         folder: where; it is created with the first checkpoint.
         keep: how many checkpoints to keep.
-        objects: what is saved, by name.
+        objects: what is saved, by name: variables, dictionaries of variables, optimizers.
     """
 
-    def __init__(self, folder: Path, keep: int, **objects: tf.Module) -> None:
+    def __init__(self, folder: Path, keep: int, **objects: Any) -> None:
         self.folder, self.keep = folder, keep
         self.checkpoint = tf.train.Checkpoint(**objects)
         self.number: int | None = None  # of the one last saved or restored

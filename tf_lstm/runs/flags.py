@@ -5,13 +5,12 @@ import dataclasses
 from collections.abc import Callable
 
 from tf_lstm.engines.cluster import STRATEGIES, cluster_and_task
+from tf_lstm.engines.names import ENGINES, usable_engine
 from tf_lstm.field_checks import parse_field
 from tf_lstm.recipes import RECIPES
-from tf_lstm.settings import SETTINGS, Recipe
+from tf_lstm.settings import PRECISIONS, SETTINGS, Recipe
 from tf_lstm.terminal.flags import FlagParser, number
 
-ENGINES = ("cell", "gates", "folded")
-PRECISIONS = ("float32", "mixed_bfloat16")
 SHORTHANDS = {  # flags for the settings that are changed most often
     "epochs": "passes over the training images",
     "batch_size": "training images per step",
@@ -19,7 +18,10 @@ SHORTHANDS = {  # flags for the settings that are changed most often
     "learning_rate": "the peak learning rate",
 }
 # Flags that --resume refuses: a run's settings do not change.
-SETTLED = ("recipe", "seed", "engine", "precision", "run", "strategy", "set", *SHORTHANDS)
+SETTLED = (
+    *("recipe", "seed", "engine", "precision", "run", "overwrite", "strategy", "replicas", "set"),
+    *SHORTHANDS,
+)
 
 
 def describe_recipes() -> str:
@@ -53,8 +55,9 @@ def parse_flags(description: str | None) -> argparse.Namespace:
     parser.add_data()
     flag("--run", "a new folder for the run", shown="runs/RECIPE-DATE-TIME", metavar="FOLDER")
     flag("--overwrite", "delete the run that is already in the --run folder", False)
-    flag("--engine", "`cell` unrolls Keras' LSTMCell, `gates` the written-out gates, `folded` "
-         "computes the same function faster", shown="cell", choices=ENGINES)  # fmt: skip
+    flag("--engine", "how the layers are computed: `cell` unrolls Keras' cell, `gates` the "
+         "written-out equations; `folded` computes the same LSTM with fewer operations, `loop` in "
+         "a loop within the graph", shown="cell", choices=ENGINES)  # fmt: skip
     flag("--precision", "`mixed_bfloat16` computes matrix products in bfloat16, the rest "
          "in float32; for `--engine folded`", shown="float32", choices=PRECISIONS)  # fmt: skip
     flag("--resume", "continue an interrupted run with its own settings", nargs="?", const="",
@@ -68,7 +71,15 @@ def parse_flags(description: str | None) -> argparse.Namespace:
     flag("--quiet", "print only the result", False)
     flags = parser.parse_args()
     check_combinations(parser, flags)
-    flags.recipe_settings = None if flags.resume is not None else chosen_recipe(parser, flags)
+    flags.recipe_settings = None
+    if flags.resume is None:
+        flags.recipe_settings = chosen_recipe(parser, flags)
+        try:
+            usable_engine(
+                flags.engine or "cell", flags.recipe_settings, flags.precision or "float32"
+            )
+        except ValueError as error:
+            parser.error(f"these settings do not fit together: {error}")
     if flags.strategy == "multi-worker":
         cluster_and_task()  # reports a wrong TF_CONFIG before TensorFlow is imported
     return flags
@@ -76,21 +87,21 @@ def parse_flags(description: str | None) -> argparse.Namespace:
 
 def check_combinations(parser: argparse.ArgumentParser, flags: argparse.Namespace) -> None:
     """Refuse flags that contradict each other."""
-    if flags.overwrite and flags.run is None:
-        parser.error("--overwrite deletes the run in the folder that --run names: add --run")
-    if flags.replicas is not None and flags.strategy != "mirrored":
-        parser.error("--replicas needs --strategy mirrored: add that flag, or leave out --replicas")
-    if flags.precision == "mixed_bfloat16" and flags.engine != "folded" and flags.resume is None:
-        parser.error("--precision mixed_bfloat16 needs --engine folded: add that flag")
-    if flags.strategy == "multi-worker" and flags.resume is None and flags.run is None:
-        parser.error("--strategy multi-worker needs --run: a folder that all workers can read")
     if flags.resume is not None:
         for name in SETTLED:
-            if getattr(flags, name) not in (None, []):
+            if getattr(flags, name) not in (None, [], False):
                 parser.error(
                     "--resume continues with the run's own settings: leave out "
                     f"--{name.replace('_', '-')}"
                 )
+    elif flags.overwrite and flags.run is None:
+        parser.error("--overwrite deletes the run in the folder that --run names: add --run")
+    elif flags.replicas is not None and flags.strategy != "mirrored":
+        parser.error("--replicas needs --strategy mirrored: add that flag, or leave out --replicas")
+    elif flags.precision == "mixed_bfloat16" and flags.engine != "folded":
+        parser.error("--precision mixed_bfloat16 needs --engine folded: add that flag")
+    elif flags.strategy == "multi-worker" and flags.run is None:
+        parser.error("--strategy multi-worker needs --run: a folder that all workers can read")
 
 
 def setting(name: str = "") -> Callable[[str], tuple[str, object]]:

@@ -1,104 +1,91 @@
-"""Creates the folders of new runs, and opens existing runs."""
+"""Creates the folders of new runs, and opens existing runs. This module needs no TensorFlow."""
 
-import hashlib
-import json
+import contextlib
 import os
-import platform
 import shutil
+import sys
 import time
-from dataclasses import asdict
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import tensorflow as tf
-
-from tf_lstm.data.dataset import Dataset
-from tf_lstm.runs.run import FILES, Run
-from tf_lstm.settings import Recipe
+from tf_lstm.runs.run import FILES, Run, locked
+from tf_lstm.runs.settings import RunSettings
 from tf_lstm.terminal.errors import UserError
 from tf_lstm.terminal.files import temporary_path, write_text_atomically
 
 RUNS = Path(__file__).resolve().parents[2] / "runs"
-REQUIRED = ("seed", "engine", "shards", "strategy", "replicas")  # settings besides the recipe
 LATEST = RUNS / "latest"  # a text file that names the newest run's folder
 UNFINISHED = temporary_path(Path("settings.json")).name  # marks a folder that holds no run (yet)
 LEFTOVERS = [temporary_path(Path(name)).name for name in FILES]  # left by a killed process
+OF_THE_SYSTEM = (".DS_Store", "Thumbs.db", "desktop.ini")  # written by file managers
+PATTERNS = "[]*?{}\\"  # TensorFlow takes a checkpoint's path for a pattern
 
 
+@contextlib.contextmanager
 def create_run(
     folder: str | Path | None,
-    recipe: Recipe,
-    seed: int,
-    dataset: Dataset,
+    settings: RunSettings,
     overwrite: bool = False,
     newest: bool = True,
-    engine: str = "cell",
-    precision: str = "float32",
-    shards: int = 1,
-    strategy: str = "none",
-    replicas: int = 1,
-) -> Run:
-    """Make a new run's folder and write its settings.
+) -> Iterator[Run]:
+    """Make a new run's folder and write its settings; no other process can write it meanwhile.
 
     Args:
         folder: where, or None for runs/RECIPE-DATE-TIME.
-        recipe, seed, dataset: what is trained.
+        settings: what is trained.
         overwrite: delete a run that is there already, if nothing else is.
         newest: record it in runs/latest as the newest run.
-        engine, precision, strategy: recorded; they change a step by rounding only.
-        shards, replicas: recorded; they also change the random numbers.
 
     Raises:
-        UserError: the folder is not empty, or cannot be written.
+        UserError: the folder is not empty, or cannot be used.
     """
-    folder = Path(folder).expanduser().absolute() if folder else unused_folder(recipe.name)
-    settings = {
-        "recipe": asdict(recipe),
-        "seed": seed,
-        "engine": engine,
-        "precision": precision,
-        "shards": shards,
-        "strategy": strategy,
-        "replicas": replicas,
-        "data": {
-            "name": dataset.name,
-            "source": dataset.source,
-            "checksum": dataset.checksum,
-            "train": len(dataset.train.labels),
-            "validation": len(dataset.validation.labels),
-            "test": len(dataset.test.labels),
-            "class_names": list(dataset.class_names),
-        },
-        "versions": {
-            "python": platform.python_version(),
-            "tensorflow": tf.__version__,
-            "keras": tf.keras.__version__,
-            "numpy": np.__version__,
-        },
-    }
-    settings["checksum"] = compute_checksum(settings)
+    path = absolute_path(folder) if folder else None
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        require_free(folder, overwrite)  # before the lock is created there
-        with Run(folder, {}).locked():
-            require_free(folder, overwrite)  # another process may just have started a run
-            remove_run(folder)
-            write_text_atomically(folder / "settings.json", json.dumps(settings, indent=2) + "\n")
-        if newest:
-            RUNS.mkdir(exist_ok=True)
-            write_text_atomically(LATEST, f"{folder}\n")
+        path = path or new_folder(settings.recipe.name)
+        if unusable := set(str(path)) & set(PATTERNS):
+            raise UserError(
+                f"{path} has a {' and a '.join(sorted(unusable))} in its name, which TensorFlow "
+                "takes for a pattern: name another folder with --run."
+            )
+        path.mkdir(parents=True, exist_ok=True)
+        require_free(path, overwrite)  # before the lock is created there
     except OSError as error:
-        raise UserError(
-            f"{folder} cannot be used for the run ({error.strerror}): name another with --run."
-        ) from error
-    return Run(folder, settings)
+        raise _cannot_be_used(path or RUNS, error) from error
+    run = Run(path, settings)
+    with locked(path):
+        try:
+            require_free(path, overwrite)  # another process may just have started a run
+            remove_run(path)
+            write_text_atomically(path / "settings.json", settings.to_json())
+        except OSError as error:
+            raise _cannot_be_used(path, error) from error
+        if newest:
+            note_newest(path)
+        yield run
 
 
-def compute_checksum(settings: dict[str, Any]) -> str:
-    """A hash of all settings, so that damage to the file is noticed."""
-    others = {name: value for name, value in settings.items() if name != "checksum"}
-    return hashlib.sha256(json.dumps(others).encode()).hexdigest()
+def _cannot_be_used(path: Path, error: OSError) -> UserError:
+    return UserError(
+        f"{path} cannot be used for the run ({error.strerror}): name another folder with --run."
+    )
+
+
+def absolute_path(folder: str | Path) -> Path:
+    """A folder's absolute path; `~` is the user's home folder, if there is one."""
+    return Path(os.path.abspath(os.path.expanduser(folder)))
+
+
+def note_newest(folder: Path) -> None:
+    """Write a folder's path to runs/latest; if it is inside runs/, its path from there."""
+    name = folder.relative_to(RUNS) if folder.is_relative_to(RUNS) else folder
+    try:
+        RUNS.mkdir(exist_ok=True)
+        write_text_atomically(LATEST, f"{name}\n")
+    except OSError as error:
+        print(
+            f"{LATEST} cannot be written ({error.strerror}): name this run with --run later.",
+            file=sys.stderr,
+        )
 
 
 def require_free(folder: Path, overwrite: bool) -> None:
@@ -110,17 +97,26 @@ def require_free(folder: Path, overwrite: bool) -> None:
 
 
 def is_of_run(path: Path) -> bool:
-    """Whether a path in a run's folder belongs to the run, or was left by a killed process."""
-    if path.match("tmp*") and path.is_dir():  # made by `atomic_path`
-        return {file.name for file in path.iterdir()} <= set(FILES)
-    return path.name in {*FILES, *LEFTOVERS, "lock", "checkpoints"}
+    """Whether a path in a run's folder belongs to the run, or to the file manager."""
+    if path.name == "checkpoints" and path.is_dir():
+        return all(
+            which.name in ("latest", "best") and all(map(is_checkpoint_file, which.iterdir()))
+            for which in path.iterdir()
+            if which.name not in OF_THE_SYSTEM
+        )
+    return path.name in {*FILES, *LEFTOVERS, "lock", *OF_THE_SYSTEM} and not path.is_dir()
+
+
+def is_checkpoint_file(path: Path) -> bool:
+    """Whether a path is a checkpoint's file, finished or not, or the file manager's."""
+    return path.match("ckpt-*") or path.match("unfinished*") or path.name in OF_THE_SYSTEM
 
 
 def is_unstarted(folder: Path) -> bool:
     """Whether a folder is empty, or has the leftovers of a process killed in `create_run`."""
     present = {path.name for path in folder.iterdir()}
     killed = UNFINISHED in present and "settings.json" not in present
-    return present <= {"lock"} or killed and all(map(is_of_run, folder.iterdir()))
+    return present <= {"lock", *OF_THE_SYSTEM} or killed and all(map(is_of_run, folder.iterdir()))
 
 
 def remove_run(folder: Path) -> None:
@@ -131,19 +127,23 @@ def remove_run(folder: Path) -> None:
     if (folder / "settings.json").exists():
         os.replace(folder / "settings.json", folder / UNFINISHED)
     for path in [*folder.iterdir()]:
-        if is_of_run(path) and path.name not in ("lock", UNFINISHED):
+        if is_of_run(path) and path.name not in ("lock", UNFINISHED, *OF_THE_SYSTEM):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
     (folder / UNFINISHED).unlink(missing_ok=True)
 
 
-def unused_folder(recipe_name: str) -> Path:
-    """A folder in runs/, named after the recipe and the time, that does not exist yet."""
-    name = time.strftime(f"{recipe_name}-%Y%m%d-%H%M%S")
-    folder, count = RUNS / name, 1
-    while folder.exists():
-        count += 1
-        folder = RUNS / f"{name}-{count}"
-    return folder
+def new_folder(recipe_name: str) -> Path:
+    """Create a folder in runs/, named after the recipe and the time."""
+    name, count = time.strftime(f"{recipe_name}-%Y%m%d-%H%M%S"), 1
+    while True:
+        folder = RUNS / (name if count == 1 else f"{name}-{count}")
+        try:
+            folder.mkdir(parents=True)
+            return folder
+        except FileExistsError:
+            if not RUNS.is_dir():
+                raise
+            count += 1
 
 
 def open_run(folder: str | Path | None = None) -> Run:
@@ -152,34 +152,56 @@ def open_run(folder: str | Path | None = None) -> Run:
     Raises:
         UserError: there is none, or its settings cannot be read.
     """
-    if folder is None:
-        if not LATEST.exists():
-            raise UserError(
-                "There is no run yet: train one with `python scripts/train_mnist.py`, or name a "
-                "run's folder with --run."
-            )
-        folder = LATEST
-    path = Path(folder).expanduser()
+    path = absolute_path(folder) if folder is not None else newest_folder()
     try:
-        if path.is_file() and path.name == LATEST.name:
-            path = Path(path.read_text(encoding="utf-8").strip())
-        settings = json.loads((path / "settings.json").read_text(encoding="utf-8"))
-        run = Run(path, settings)
-        _ = run.recipe, settings["data"]["source"], settings["data"]["checksum"]
-        _ = [settings[name] for name in REQUIRED]
-        if settings.get("checksum") not in (None, compute_checksum(settings)):
-            raise ValueError("its checksum is wrong")
+        settings = RunSettings.from_json((path / "settings.json").read_text(encoding="utf-8"))
     except OSError as error:
-        if path.is_dir() and is_unstarted(path):
-            remedy = f"start its training again with --run {path}, or name another folder"
-        else:
-            remedy = "name another folder"
+        if folder is None:
+            raise UserError(
+                f"{path}, the newest run, cannot be read (settings.json: {error.strerror}): name "
+                "another with --run."
+            ) from error
+        unstarted = os.path.isdir(path) and is_unstarted(path)
+        remedy = f"start its training again with --run {path}, or " if unstarted else ""
         raise UserError(
-            f"{path} is not a run's folder (settings.json: {error.strerror}): {remedy}."
+            f"{path} is not a run's folder (settings.json: {error.strerror}): {remedy}name another "
+            "folder."
         ) from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(
             f"{path / 'settings.json'} does not hold the settings of a run of this version "
             f"({error}): name another run."
         ) from error
-    return run
+    return Run(path, settings)
+
+
+def newest_folder() -> Path:
+    """The folder that runs/latest names.
+
+    Raises:
+        UserError: there is no run yet, or the file cannot be read.
+    """
+    try:
+        name = os.fsdecode(LATEST.read_bytes()).removesuffix("\n")
+    except FileNotFoundError as error:
+        raise UserError(
+            "There is no run yet: train one with `python scripts/train_mnist.py`, or name a run's "
+            "folder with --run."
+        ) from error
+    except OSError as error:
+        raise UserError(
+            f"{LATEST} cannot be read ({error.strerror}): name a run's folder."
+        ) from error
+    return RUNS / name
+
+
+@contextlib.contextmanager
+def reopen_run(folder: str | Path | None = None) -> Iterator[Run]:
+    """The run in `folder`, or the newest one; no other process can write it meanwhile.
+
+    Raises:
+        UserError: as `open_run`, or another process is writing the run.
+    """
+    path = open_run(folder).folder
+    with locked(path):
+        yield open_run(path)  # read again: it may just have been overwritten

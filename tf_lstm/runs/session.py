@@ -1,4 +1,4 @@
-"""Trains a run, saves its state in its folder, and resumes it from there.
+"""Saves a training in its run's folder, shows its progress, and resumes it from there.
 
 Everything that a step depends on is in the checkpoint or follows from the settings and the step's
 index. So a training that was interrupted and resumed ends with the same weights, bit for bit, as
@@ -14,11 +14,11 @@ import numpy as np
 import tensorflow as tf
 
 from tf_lstm.data.dataset import Dataset
-from tf_lstm.engines.distribution import WorkerLostError, new_trainer
+from tf_lstm.engines.distribution import WorkerLostError
 from tf_lstm.engines.precision import describe_precision
 from tf_lstm.evaluation import Evaluation, evaluate
 from tf_lstm.optimizer import NonFiniteGradientError
-from tf_lstm.runs.readings import read_readings, write_readings
+from tf_lstm.runs.published import published_hooks
 from tf_lstm.runs.run import Run
 from tf_lstm.terminal.errors import Interrupted, UserError
 from tf_lstm.terminal.exit import StopSignal
@@ -27,62 +27,45 @@ from tf_lstm.terminal.progress import (
     describe_data,
     describe_epoch,
     describe_variables,
-    short_path,
 )
-from tf_lstm.train_loop import EpochMetrics, Hooks, count_steps
+from tf_lstm.train_loop import EpochMetrics, Hooks, count_steps, train
+from tf_lstm.train_step import Trainer
 
 SECONDS_PER_CHECKPOINT = 30  # the most that is lost when the process is killed
 
 
 class Session(Hooks):
-    """A run's trainer and history, restored if the run was interrupted, and hooks that save both.
-
-        session = Session(run, dataset)
-        with session.resumable():
-            train(session.trainer, dataset, session, session.history)
-        session.finish(session.test())
+    """The training of a run, from where it was interrupted, or from the start.
 
     Args:
-        run: a new or an interrupted run, with the settings of the training.
+        run: a new or an interrupted run, which no other process can write.
+        trainer: a new trainer with the run's settings; restored if the run was interrupted.
         dataset: the data.
         quiet: print nothing.
-        strategy: a `tf.distribute` strategy; None for one device.
     """
 
-    def __init__(
-        self,
-        run: Run,
-        dataset: Dataset,
-        quiet: bool = False,
-        strategy: tf.distribute.Strategy | None = None,
-    ) -> None:
-        self.run, self.dataset, self.quiet = run, dataset, quiet
+    def __init__(self, run: Run, trainer: Trainer, dataset: Dataset, quiet: bool = False) -> None:
+        self.run, self.trainer, self.dataset, self.quiet = run, trainer, dataset, quiet
         self.progress = ProgressLine(shown=not quiet)
-        self.stop_signal: StopSignal | None = None
-        images, settings = len(dataset.train.labels), run.settings
-        self.steps_per_epoch, self.total_steps = count_steps(run.recipe, images)
+        self.steps_per_epoch, self.total_steps = count_steps(run.recipe, len(dataset.train.labels))
         self.epochs = math.ceil(self.total_steps / self.steps_per_epoch)
-        with (strategy or tf.distribute.get_strategy()).scope():
-            self.model = run.new_model(settings["engine"], run.precision)
-            self.trainer = new_trainer(
-                self.model, dataset, self.total_steps, settings["seed"], settings["shards"]
-            )
-        self.latest = run.checkpoints("latest", trainer=self.trainer)
-        self.best = run.checkpoints("best", model=self.model)
+        variables = trainer.model.variables_by_name
+        self.latest = run.checkpoints(
+            "latest", variables=variables, optimizer=trainer.optimizer, totals=trainer.totals
+        )
+        self.kept = run.checkpoints("kept", variables=variables)
         self.history: list[EpochMetrics] = []
-        self.readings: dict[int, float] = {}
         if self.latest.restore():
             # The history may be an epoch ahead of the checkpoint: that epoch is repeated.
-            step = self.trainer.step
+            step = trainer.step
             self.history = [metrics for metrics in run.read_history() if metrics.step <= step]
-            self.readings = {
-                at: share for at, share in read_readings(run.folder).items() if at <= step
-            }
             if step > (len(self.history) + 1) * self.steps_per_epoch:
                 raise UserError(
                     f"{run.folder / 'history.csv'} lacks epochs that its checkpoint has: restore "
                     "the file, or start a new run."
                 )
+        self.hooks = [*published_hooks(run, trainer, dataset, self.say), self]
+        self.stop_signal = StopSignal()
         self.saved_at = self.epoch_started = time.monotonic()
 
     def say(self, text: str) -> None:
@@ -95,68 +78,72 @@ class Session(Hooks):
         """Print the data, the recipe, the variables, and where the training resumes."""
         recipe = self.run.recipe
         self.say(f"{describe_data(self.dataset)}\nrecipe   {recipe.name}: {recipe.description}")
-        if note := describe_precision(self.run.precision):
+        if note := describe_precision(self.run.settings.precision):
             self.say(f"note     {note}")
-        self.say(f"\n{describe_variables(self.model.variables_by_name)}\n")
+        self.say(f"\n{describe_variables(self.trainer.model.variables_by_name)}\n")
         if self.trainer.step:
             self.say(f"resuming after step {self.trainer.step:,} of {self.total_steps:,}")
 
-    @contextlib.contextmanager
-    def resumable(self) -> Iterator[None]:
-        """Turn signals and errors of the training in a `with` block into messages to the user.
+    def train(self) -> Evaluation:
+        """Train to the end of the recipe, and evaluate the test images with the kept weights.
 
         Raises:
             Interrupted: Ctrl-C or SIGTERM; everything is saved.
-            UserError: a gradient is not finite, or another worker has ended.
+            UserError: a gradient is not finite, the memory is full, or another worker has ended.
         """
         self.describe()
+        with self.explained(), self.stop_signal:
+            train(self.trainer, self.dataset, self.hooks, self.history)
+            self.run.restore_kept(self.kept)  # into the trained model: nothing is traced again
+            test = self.dataset.test
+            evaluation = evaluate(self.trainer.model, test.images, test.labels)
+            self.stop_after_signal()
+        return evaluation
+
+    @contextlib.contextmanager
+    def explained(self) -> Iterator[None]:
+        """Turn errors of the training in a `with` block into messages to the user."""
         try:
-            with StopSignal() as self.stop_signal:
-                yield
+            yield
         except NonFiniteGradientError as error:
             raise UserError(f"{error}: try a smaller --learning-rate.") from error
+        except (MemoryError, tf.errors.ResourceExhaustedError) as error:
+            raise UserError(
+                "The network does not fit into the memory: choose fewer units or layers, or a "
+                "smaller batch_size."
+            ) from error
         except WorkerLostError as error:
             raise UserError(
                 "Another worker has ended or cannot be reached: restart all of them with "
-                f"--resume {short_path(self.run.folder)}."
+                f"--resume {self.run.shown}."
+            ) from error
+        except KeyboardInterrupt as error:
+            raise Interrupted(
+                f"Stopped at once; to continue from the last checkpoint: {self.run.resume_command}",
+                self.stop_signal.received or 2,
             ) from error
         finally:
             self.progress.clear()
 
-    def after_steps(self, epoch: int, batch: np.ndarray) -> None:
+    def after_steps(self, epoch: int, step: int, batch: np.ndarray) -> None:
         """Show the progress, save from time to time, and stop after a signal."""
-        trainer, step = self.trainer, self.trainer.step
-        log_every, test_every = self.run.recipe.log_every, self.run.recipe.test_every
-        if log_every and (step - 1) % log_every == 0:
-            train = self.dataset.train
-            accuracy = evaluate(self.model, train.images[batch], train.labels[batch]).accuracy
-            self.say(f"step {step - 1:4}   accuracy on this batch {100 * accuracy:6.2f} %")
-        if test_every and step % test_every == 0:
-            test = self.dataset.test
-            self.readings[step] = accuracy = evaluate(self.model, test.images, test.labels).accuracy
-            with self.run.writing():  # before the checkpoint of this step
-                write_readings(self.run.folder, self.readings)
-            self.say(f"step {step:4}   test accuracy {100 * accuracy:6.2f} %")
-        loss, accuracy = trainer.epoch_metrics()
+        loss, accuracy = self.trainer.epoch_metrics()
         share = (step - (epoch - 1) * self.steps_per_epoch) / self.steps_per_epoch
         seconds = time.monotonic() - self.epoch_started
         self.progress.write(
             f"epoch {epoch}/{self.epochs}  {100 * share:3.0f} %   train loss {loss:.4f}  "
             f"accuracy {100 * accuracy:.2f} %   {seconds:.0f} s"
         )
-        received = self.stop_signal and self.stop_signal.received
-        if received or time.monotonic() - self.saved_at > SECONDS_PER_CHECKPOINT:
+        since_saved = time.monotonic() - self.saved_at
+        if self.stop_signal.received or since_saved > SECONDS_PER_CHECKPOINT:
             self.save()
         self.stop_after_signal()
 
     def after_epoch(self, metrics: EpochMetrics) -> None:
         """Save the weights if they are to be kept, then the history and the checkpoint."""
-        accuracies = [previous.validation_accuracy for previous in self.history[:-1]]
-        # Without validation images the accuracy is nan, and the newest weights are the best.
-        best = not metrics.validation_accuracy <= max(accuracies, default=-math.inf)
-        if best or self.run.recipe.keep_weights == "last":
+        if self.run.recipe.keep_weights == "last" or self.is_best(metrics):
             with self.run.writing():
-                self.best.save()
+                self.kept.save()
         with self.run.writing():
             self.run.write_history(self.history)
         self.save()  # last: if the process is killed before this, the epoch is repeated
@@ -164,12 +151,25 @@ class Session(Hooks):
         self.epoch_started = time.monotonic()
         self.stop_after_signal()
 
+    def is_best(self, metrics: EpochMetrics) -> bool:
+        """Whether an epoch is more accurate in validation than the earlier ones.
+
+        Of equally accurate ones, which are frequent with few images, the loss decides. Without
+        validation images the newest weights are the best.
+        """
+        if math.isnan(metrics.validation_accuracy):
+            return True
+        earlier = (each for each in self.history if each.epoch < metrics.epoch)
+        scores = ((each.validation_accuracy, -each.validation_loss) for each in earlier)
+        best = max(scores, default=(-math.inf, -math.inf))
+        return (metrics.validation_accuracy, -metrics.validation_loss) > best
+
     def stop_after_signal(self) -> None:
         """Raise `Interrupted` if a signal was received; everything is saved."""
-        if self.stop_signal and self.stop_signal.received:
+        if self.stop_signal.received:
             raise Interrupted(
                 f"Stopped and saved after step {self.trainer.step:,}; to continue: "
-                f"python scripts/train_mnist.py --resume {short_path(self.run.folder)}",
+                f"{self.run.resume_command}",
                 self.stop_signal.received,
             )
 
@@ -178,13 +178,3 @@ class Session(Hooks):
         with self.run.writing():
             self.latest.save()
         self.saved_at = time.monotonic()
-
-    def test(self) -> Evaluation:
-        """Evaluate the test images with the weights that were kept."""
-        self.run.restore_best(self.best)  # into the trained model, so that nothing is traced again
-        return evaluate(self.model, self.dataset.test.images, self.dataset.test.labels)
-
-    def finish(self, test: Evaluation) -> None:
-        """Save the test's result, after which the run counts as finished."""
-        with self.run.writing():
-            self.run.write_result(test)

@@ -1,52 +1,218 @@
-"""Training a run from Python, without the command line."""
+"""Trains a run: a new one, or one that was interrupted. The command and Python use these functions.
 
+dataset = load_dataset()
+run = train_run(dataset)
+run = resume_run("runs/NAME")
+"""
+
+import atexit
+import contextlib
+import dataclasses
+import platform
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import tensorflow as tf
 
-from tf_lstm.data.dataset import Dataset
-from tf_lstm.engines.build import usable_engine
-from tf_lstm.engines.distribution import count_shards
+from tf_lstm.data.dataset import Dataset, load_dataset
+from tf_lstm.engines.build import build_model
+from tf_lstm.engines.cluster import is_chief
+from tf_lstm.engines.distribution import count_shards, new_strategy, new_trainer, require_same
+from tf_lstm.engines.names import EngineName
+from tf_lstm.evaluation import Evaluation
 from tf_lstm.recipes import DEFAULT
-from tf_lstm.runs.locate import create_run
+from tf_lstm.runs.locate import create_run, open_run, reopen_run
 from tf_lstm.runs.run import Run
 from tf_lstm.runs.session import Session
-from tf_lstm.settings import Recipe
-from tf_lstm.train_loop import train
+from tf_lstm.runs.settings import Device, RunData, RunSettings
+from tf_lstm.settings import Precision, Recipe
+from tf_lstm.terminal.errors import UserError
+from tf_lstm.train_loop import count_steps
+from tf_lstm.train_step import Trainer
+
+Report = Callable[[Run, Dataset, Evaluation], None]
 
 
 def train_run(
-    dataset: Dataset,
+    dataset: Dataset | Callable[[], Dataset],
     recipe: Recipe = DEFAULT,
     folder: str | Path | None = None,
+    *,
     seed: int = 0,
-    engine: str = "folded",
+    engine: EngineName = "cell",
+    precision: Precision = "float32",
+    strategy: str = "none",
+    replicas: int | None = None,
+    device: Device | None = None,
+    overwrite: bool = False,
     quiet: bool = False,
+    report: Report | None = None,
 ) -> Run:
-    """Train a new run and test it.
+    """Train a new run to its end and test it.
 
     Args:
-        dataset: the data.
+        dataset: the data, or a function that loads it.
         recipe: the settings.
-        folder: where to save it, or None for runs/RECIPE-DATE-TIME.
+        folder: where to save the run, or None for runs/RECIPE-DATE-TIME.
         seed: determines every random choice.
-        engine: one of `engines.build.ENGINES`.
+        engine, precision: how the layers are computed; see `engines.names`.
+        strategy, replicas: as for `engines.distribution.new_strategy`.
+        device: recorded; "cpu" if GPUs were hidden when TensorFlow was imported.
+        overwrite: delete a run that is already in the folder.
         quiet: print nothing.
+        report: called with the evaluation of the test images, before the last files are written.
 
     Returns:
         The finished run; `open_run` finds it again.
 
     Raises:
-        Interrupted: Ctrl-C; everything is saved.
-        UserError: the folder cannot be used, or a gradient is not finite.
-        ValueError: there is no such engine.
+        Interrupted: Ctrl-C; everything is saved, and `resume_run` continues.
+        UserError: the folder cannot be used, or the training failed.
+        ValueError: the engine does not exist, or does not fit the recipe.
     """
-    shards = count_shards("none", tf.distribute.get_strategy())
-    engine = usable_engine(engine, recipe)
-    run = create_run(folder, recipe, seed, dataset, engine=engine, shards=shards)
-    with run.locked():
-        session = Session(run, dataset, quiet)
-        with session.resumable():
-            train(session.trainer, dataset, session, session.history)
-        session.finish(session.test())
+    tf_strategy = new_strategy(strategy, replicas)
+    data = dataset() if callable(dataset) else dataset
+    settings = RunSettings(
+        recipe=recipe,
+        data=describe(data),
+        seed=seed,
+        engine=engine,
+        precision=precision,
+        shards=count_shards(tf_strategy, strategy, recipe.batch_size),
+        strategy=strategy,
+        replicas=tf_strategy.num_replicas_in_sync,
+        device=device,
+        versions=versions(),
+    )
+    require_same(tf_strategy, repr(dataclasses.replace(settings, device=None, versions={})))
+    trainer = trainer_of(settings, data, tf_strategy)  # what fails here leaves no folder behind
+    writes = is_chief(strategy)
+    with create_run(folder if writes else scratch_folder(), settings, overwrite, writes) as run:
+        if not writes:
+            run = Run(run.folder, settings, shown=folder)
+        return finish(run, trainer, data, quiet, report)
+
+
+def resume_run(
+    folder: str | Path | None = None,
+    data: str | None = None,
+    *,
+    quiet: bool = False,
+    report: Report | None = None,
+) -> Run:
+    """Train an interrupted run to its end and test it.
+
+    Args:
+        folder: the run's, or None for the newest run.
+        data: where its data is now; None for where it was.
+        quiet, report: as for `train_run`.
+
+    Raises:
+        Interrupted: Ctrl-C; everything is saved.
+        UserError: the run is finished, or the data or the number of workers is not the run's.
+    """
+    writes = is_chief(open_run(folder).settings.strategy)
+    with reopen_run(folder) if writes else contextlib.nullcontext(open_run(folder)) as run:
+        settings = run.settings
+        if run.is_finished:
+            raise UserError(f"{run.folder} is finished already: there is nothing to resume.")
+        strategy = new_strategy(settings.strategy, settings.replicas)
+        if strategy.num_replicas_in_sync != settings.replicas:
+            raise UserError(
+                f"{run.folder} was started with {settings.replicas} workers, and TF_CONFIG names "
+                f"{strategy.num_replicas_in_sync}: resume with the same number."
+            )
+        dataset = load_dataset(data or settings.data.source, settings.recipe.validation)
+        if dataset.checksum != settings.data.checksum:
+            raise UserError(
+                f"{dataset.source} is not the data that {run.folder} was trained on: name the "
+                "original data with --data."
+            )
+        require_same(strategy, repr(dataclasses.replace(settings, device=None, versions={})))
+        trainer = trainer_of(settings, dataset, strategy)
+        if not writes:
+            copy = Path(scratch_folder())
+            shutil.copytree(run.folder, copy, dirs_exist_ok=True)
+            run = Run(copy, settings, shown=run.folder)
+        return finish(run, trainer, dataset, quiet, report)
+
+
+def finish(run: Run, trainer: Trainer, dataset: Dataset, quiet: bool, report: Report | None) -> Run:
+    """Train a run to its end from where it is, test it, and write its last files."""
+    session = Session(run, trainer, dataset, quiet)
+    test = session.train()
+    if report:
+        report(run, dataset, test)
+    # Not at the top: importing matplotlib takes half a second, and the accuracy comes first.
+    from tf_lstm.plots.learning_curves import learning_curves_figure
+    from tf_lstm.plots.style import save_figure
+
+    figure = learning_curves_figure(session.history, f"{run.folder.name}, {dataset.name}")
+    with run.writing():
+        save_figure(figure, run.folder / "learning_curves.png")
+        run.write_result(test)  # from here on, the run is finished
     return run
+
+
+def trainer_of(
+    settings: RunSettings, dataset: Dataset, strategy: tf.distribute.Strategy
+) -> Trainer:
+    """A new model and trainer with a run's settings."""
+    _, total_steps = count_steps(settings.recipe, len(dataset.train.labels))
+    with strategy.scope():
+        model = build_model(
+            settings.recipe, settings.seed, settings.engine, precision=settings.precision
+        )
+        return new_trainer(model, dataset, total_steps, settings.seed, settings.shards)
+
+
+def describe(dataset: Dataset) -> RunData:
+    """What a run records of its data."""
+    return RunData(
+        name=dataset.name,
+        source=dataset.source,
+        checksum=dataset.checksum,
+        train=len(dataset.train.labels),
+        validation=len(dataset.validation.labels),
+        test=len(dataset.test.labels),
+        class_names=tuple(dataset.class_names),
+    )
+
+
+def versions() -> dict[str, str]:
+    """The versions of Python, of the packages, and of this code."""
+    return {
+        "python": platform.python_version(),
+        "tensorflow": tf.__version__,
+        "keras": tf.keras.__version__,
+        "numpy": np.__version__,
+        "code": code_version(),
+    }
+
+
+def code_version() -> str:
+    """The commit of this repository, with ", modified" if files differ; or "unknown"."""
+    repository = Path(__file__).resolve().parents[2]
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(repository), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        if Path(git("rev-parse", "--show-toplevel")) != repository:
+            return "unknown"  # a copy of this code within another repository
+        changes = git("status", "--porcelain", "--untracked-files=no", "tf_lstm", "scripts")
+        return git("rev-parse", "HEAD") + (", modified" if changes else "")
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def scratch_folder() -> str:
+    """A temporary folder for the run of a worker that is not the chief; it is deleted at exit."""
+    folder = tempfile.TemporaryDirectory()
+    atexit.register(folder.cleanup)
+    return folder.name
