@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from numpy_lstm import logits_after_every_row, mean_cross_entropy
-from tf_lstm.lstm import LSTMLayer
 
 from tf_lstm.model import RowClassifier
-from tf_lstm.published_systems import BASIC, DEEP
+from tf_lstm.published_systems import BASIC, BILSTM_30, DEEP
 from tf_lstm.recipes import DEFAULT
+from tf_lstm.settings import CELLS
 from tf_lstm.train_step import Trainer
 
 BATCH, UNITS = 3, 5  # and 28 time steps of 28 features, and 10 classes
@@ -53,7 +53,7 @@ def test_weights_and_biases_are_dictionaries_of_variables():
     for dictionary in (model.weights, model.biases):
         assert set(dictionary) == {"in", "out"}
         assert all(isinstance(variable, tf.Variable) for variable in dictionary.values())
-    assert isinstance(model.layers[0].cell, tf.keras.layers.LSTMCell)
+    assert isinstance(model.layers[0].cell.keras_cell, tf.keras.layers.LSTMCell)
 
 
 def test_normal_initial_values_are_those_of_the_tutorial():
@@ -156,30 +156,16 @@ def test_gradients_equal_finite_differences(rows):
         assert gradient[where] == pytest.approx(difference, rel=1e-6), name
 
 
-class GRULayer(LSTMLayer):
-    """A layer with another state: one tensor in place of a pair."""
-
-    def __init__(self, features, units, initializer, seeds, dtype=tf.float32):
-        super().__init__(features, units, initializer, seeds, dtype)
-        self.cell = tf.keras.layers.GRUCell(units, dtype=tf.as_dtype(dtype).name)
-        self.cell.build((None, features))
-
-    def zero_state(self, batch_size):
-        return tf.zeros((batch_size, self.units), self.cell.compute_dtype)
-
-    def step(self, time_step, state):
-        output, _ = self.cell(time_step, state)
-        return output, output
-
-
-def test_a_gru_needs_only_a_step_and_a_zero_state(rows, images):
-    recipe = replace(DEFAULT, units=UNITS, layers=2)
-    model = RowClassifier(recipe, GRULayer)
+@pytest.mark.parametrize(
+    "cell, keras_layer", [("gru", tf.keras.layers.GRU), ("rnn", tf.keras.layers.SimpleRNN)]
+)
+def test_a_network_of_another_cell_equals_that_of_keras(cell, keras_layer, rows, images):
+    model = RowClassifier(replace(DEFAULT, units=UNITS, layers=2, cell=cell))
     network = tf.keras.Sequential(
         [
             tf.keras.layers.Dense(UNITS),
-            tf.keras.layers.GRU(UNITS, return_sequences=True),
-            tf.keras.layers.GRU(UNITS, return_sequences=True),
+            keras_layer(UNITS, return_sequences=True),
+            keras_layer(UNITS, return_sequences=True),
             tf.keras.layers.Dense(10),
         ]
     )
@@ -190,12 +176,19 @@ def test_a_gru_needs_only_a_step_and_a_zero_state(rows, images):
     assert model.row_logits(images).shape == (7, 28, 10)
 
 
-def test_a_gru_can_be_trained():
-    recipe = replace(DEFAULT, units=UNITS, time_steps=7)
+@pytest.mark.parametrize("cell", CELLS)
+def test_every_variable_of_every_cell_is_trained(cell):
+    recipe = replace(DEFAULT, units=UNITS, time_steps=7, cell=cell)
     images = np.random.default_rng(0).integers(0, 256, (4, 28, 28), np.uint8)
-    model = RowClassifier(recipe, GRULayer)
+    model = RowClassifier(recipe)
     before = values(model)
-    trainer = Trainer(model, recipe, images, np.arange(4), total_steps=2)
+    trainer = Trainer(model, images, np.arange(4), total_steps=2)
     trainer.train_steps(np.arange(4, dtype=np.int32))
     for name, value in values(model).items():
         assert not np.array_equal(value, before[name]), name
+
+
+def test_only_the_top_layer_of_a_bidirectional_network_returns_its_last_outputs_alone():
+    model = RowClassifier(replace(BILSTM_30, units=UNITS, layers=3))
+    assert [layer.last_only for layer in model.layers] == [False, False, True]
+    assert not model.causal

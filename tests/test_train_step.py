@@ -11,11 +11,17 @@ from numpy_lstm import logits_after_every_row, mean_cross_entropy
 from tf_lstm.data.synthetic import render_digits
 from tf_lstm.evaluation import evaluate
 from tf_lstm.model import RowClassifier
-from tf_lstm.optimizer import NonFiniteGradientError, finite_gradients, new_optimizer
+from tf_lstm.optimizer import (
+    NonFiniteGradientError,
+    finite_gradients,
+    mean_gradients,
+    new_optimizer,
+)
 from tf_lstm.published_systems import BASIC
 from tf_lstm.recipes import DEFAULT
 from tf_lstm.seeds import epoch_order
-from tf_lstm.train_step import Trainer, objective, row_losses
+from tf_lstm.settings import CELLS
+from tf_lstm.train_step import Trainer, objective, row_losses, sum_gradients
 
 IMAGES, LABELS = render_digits(22, seed=5)
 UNITS, TIME_STEPS = 6, 7
@@ -26,7 +32,7 @@ def new_trainer(**settings):
     # the time.
     small = {"units": UNITS, "time_steps": TIME_STEPS, "batch_size": 8, "warmup_steps": 0}
     recipe = dataclasses.replace(DEFAULT, **small | settings)
-    return Trainer(RowClassifier(recipe, seed=1), recipe, IMAGES, LABELS, total_steps=20)
+    return Trainer(RowClassifier(recipe, seed=1), IMAGES, LABELS, total_steps=20)
 
 
 def weights(trainer):
@@ -78,10 +84,9 @@ def test_the_gradient_is_that_of_the_mean_objective(loss_rows):
         last = 0 if loss_rows == "mean" else losses[-1]
         return last if loss_rows == "last" else last + np.mean(losses)
 
-    applied = []
-    trainer.apply = applied.extend
-    trainer.train_step(batch)
-    gradient = applied[list(values).index(name)].numpy()[where]
+    sums, totals = sum_gradients(trainer.model, trainer.sample_batch(batch))
+    gradients = mean_gradients(sums, totals[0], None)
+    gradient = gradients[list(values).index(name)].numpy()[where]
     difference = (mean_objective(step) - mean_objective(-step)) / (2 * step)
     assert gradient == pytest.approx(difference, rel=1e-3)
 
@@ -139,6 +144,11 @@ def test_no_weight_is_updated_with_a_gradient_that_is_not_finite(value):
         np.testing.assert_array_equal(one, other)
 
 
+def test_a_finite_gradient_whose_norm_overflows_is_clipped():
+    gradients = mean_gradients([tf.constant([3e30, 4e30])], tf.constant(1.0), 1.0)
+    np.testing.assert_allclose(gradients[0], [0.6, 0.8], rtol=1e-6)
+
+
 def test_other_errors_of_a_step_are_not_taken_for_a_gradient_that_is_not_finite():
     trainer = new_trainer()
     with pytest.raises(tf.errors.InvalidArgumentError), finite_gradients(trainer.optimizer):
@@ -173,11 +183,11 @@ def test_learning_rate_of_the_tutorial_is_constant():
     assert learning_rates(BASIC, 501, (0, 1, 250, 500)) == pytest.approx([1e-3] * 4)
 
 
-def step_of_muon(gradient, weight_decay=0.0):
+def step_of_muon(gradient, weight_decay=0.0, name="kernel"):
     """The first update of a variable of ones."""
     changes = {"optimizer": "muon", "learning_rate": 0.01, "weight_decay": weight_decay}
     recipe = dataclasses.replace(BASIC, **changes)
-    variable = tf.Variable(tf.ones(gradient.shape))
+    variable = tf.Variable(tf.ones(gradient.shape), name=name)
     optimizer = new_optimizer(recipe, 2)
     optimizer.apply([tf.constant(gradient, tf.float32)], [variable])
     return variable.numpy() - 1
@@ -192,23 +202,43 @@ def test_muon_orthogonalizes_the_step_of_a_matrix(random):
     np.testing.assert_allclose(singular_values, np.eye(3), atol=0.35)
 
 
-@pytest.mark.parametrize("shape", [(4,), (3, 10)], ids=["bias", "output projection"])
-def test_muon_takes_adams_step(shape, random):
+@pytest.mark.parametrize("shape, name", [((4,), "bias"), ((2, 6), "bias"), ((3, 5), "weights_out")])
+def test_muon_takes_adams_step_for_biases_and_the_output_projection(shape, name, random):
     gradient = random.normal(size=shape)
-    np.testing.assert_allclose(step_of_muon(gradient), -0.01 * np.sign(gradient), rtol=1e-4)
+    step = step_of_muon(gradient, name=name)
+    np.testing.assert_allclose(step, -0.01 * np.sign(gradient), rtol=1e-4)
 
 
-@pytest.mark.parametrize("shape, decay", [((3, 5), 0.01 * 0.3), ((3, 10), 0), ((4,), 0)])
-def test_weight_decay_shrinks_matrices_but_no_biases_and_not_the_output_projection(shape, decay):
-    assert not step_of_muon(np.zeros(shape)).any()
-    decayed = step_of_muon(np.zeros(shape), weight_decay=0.3)
+@pytest.mark.parametrize(
+    "name, decay", [("kernel", 0.01 * 0.3), ("weights_in", 0.01 * 0.3), ("weights_out", 0)]
+)
+def test_weight_decay_shrinks_matrices_but_not_the_output_projection(name, decay):
+    assert not step_of_muon(np.zeros((3, 10)), name=name).any()
+    decayed = step_of_muon(np.zeros((3, 10)), weight_decay=0.3, name=name)
     np.testing.assert_allclose(decayed, -decay, rtol=1e-4)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_muon_finds_the_matrices_of_every_network(cell):
+    # With 10 units, weights['in'] has the shape of the output projection.
+    recipe = dataclasses.replace(DEFAULT, optimizer="muon", cell=cell, units=10)
+    trainer = Trainer(RowClassifier(recipe), IMAGES, LABELS, total_steps=2)
+    orthogonalized = {
+        name
+        for name, variable in trainer.model.variables_by_name.items()
+        if not trainer.optimizer._should_use_adamw(variable)
+    }
+    assert orthogonalized == {
+        "weights['in']",
+        "layers[0].kernel",
+        "layers[0].recurrent_kernel",
+    }
 
 
 @pytest.mark.parametrize("recipe", [DEFAULT, BASIC], ids=["cosine", "constant"])
 def test_the_first_step_of_a_training_changes_the_weights(recipe):
     recipe = dataclasses.replace(recipe, units=UNITS, time_steps=TIME_STEPS)
-    trainer = Trainer(RowClassifier(recipe), recipe, IMAGES, LABELS, total_steps=500)
+    trainer = Trainer(RowClassifier(recipe), IMAGES, LABELS, total_steps=500)
     before = weights(trainer)
     trainer.train_step(np.arange(8, dtype=np.int32))
     assert trainer.learning_rate > 0

@@ -89,7 +89,7 @@ def test_its_step_is_the_default_recipes(tutorial):
     recipe = dataclasses.replace(DEFAULT, epochs=tutorial["epochs"])
     assert (tutorial["units"], tutorial["batch_size"]) == (recipe.units, recipe.batch_size)
     images, labels = tutorial["train_images"], tutorial["train_labels"]
-    trainer = Trainer(build_model(recipe), recipe, images, labels, total_steps=60)
+    trainer = Trainer(build_model(recipe), images, labels, total_steps=60)
     schedule = tutorial["schedule"].get_config()
     expected = trainer.optimizer._learning_rate.get_config()
     assert schedule["warmup_target"] == expected["warmup_target"]
