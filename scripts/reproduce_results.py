@@ -148,7 +148,7 @@ def main() -> None:
     from tf_lstm.data.dataset import load_dataset
     from tf_lstm.plots.results import results_figure
     from tf_lstm.plots.style import save_figure
-    from tf_lstm.results.records import Result, add_result, current_results, read_results
+    from tf_lstm.results.records import Result, add_result, current_results, locked, read_results
     from tf_lstm.results.tables import all_tables
 
     def finished_seeds(recipe: Recipe) -> list[int]:
@@ -156,8 +156,9 @@ def main() -> None:
         own = current_results(results, recipe, precision=flags.precision)
         return [result.seed for result in own]
 
-    results = read_results(flags.output, Result)
     dataset = load_dataset(flags.data)
+    with locked(flags.output):  # reports a folder that cannot be written before training starts
+        results = read_results(flags.output, Result)
     if other := {result.data for result in results} - {dataset.name}:
         raise UserError(
             f"{flags.output} holds results on {', '.join(sorted(other))}, and this is "
@@ -181,8 +182,7 @@ def main() -> None:
         run = train_in_a_process(recipe, seed, dataset, flags.precision)
         add_result(flags.output, result_of(run, seed, dataset))
         print(f"{recipe.name}, seed {seed}: finished in {time.monotonic() - started:.0f} s")
-    named = flags.data and dataset.name != "MNIST"
-    table = all_tables(flags.output, flags.data if named else None)
+    table = all_tables(flags.output, flags.data)
     write_markdown(flags.output.with_suffix(".md"), table)
     figure = results_figure(read_results(flags.output, Result))
     save_figure(figure, flags.output.with_suffix(".png"))

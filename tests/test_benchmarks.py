@@ -35,7 +35,7 @@ sys.path.insert(0, str(SCRIPTS / "benchmarks"))
 import epoch
 import keras_controls
 import whole_command
-from systems import SYSTEMS
+from systems import SYSTEMS, available_systems
 
 
 @pytest.fixture(scope="module")
@@ -189,7 +189,38 @@ def test_keras_controls_are_trained_once(keras_30, succeed, digits, tmp_path):
         flags = ("--recipe", "keras-30", "--seeds", 1, "--data", digits, "--output", path)
         output = succeed("benchmarks/keras_controls.py", *flags)
         assert len(re.findall("^keras-30, seed 0, Keras", output, re.M)) == lines
-    assert [result.system for result in read_results(path, Result)] == [KERAS, OLD_KERAS]
+    controls = read_results(path, Result)
+    assert [result.system for result in controls] == [KERAS, OLD_KERAS]
+
+
+def test_keras_controls_update_the_tables_of_results_on_the_same_data(
+    keras_30, succeed, digits, tmp_path
+):
+    other = write_digits(tmp_path / "other.npz", 45)
+    result = Result("keras-30", 0, "", 0.9, 0.8, 1.0, records.settings_text(keras_30))
+    for data in (digits, other):
+        for system in (KERAS, OLD_KERAS):
+            control = dataclasses.replace(result, data=load_dataset(data).name, system=system)
+            records.add_result(tmp_path / "controls.csv", control)
+    ours = dataclasses.replace(result, data=load_dataset(digits).name)
+    records.add_result(tmp_path / "results.csv", ours)
+    flags = ("--recipe", "keras-30", "--seeds", 1, "--output", tmp_path / "controls.csv")
+    succeed("benchmarks/keras_controls.py", *flags, "--data", other)
+    assert not (tmp_path / "results.md").exists()
+    succeed("benchmarks/keras_controls.py", *flags, "--data", digits)
+    assert f"--data {digits}`" in (tmp_path / "results.md").read_text()
+
+
+@pytest.mark.parametrize(
+    "script",
+    ["reproduce_results.py", "benchmarks/keras_controls.py", "benchmarks/reference_networks.py"],
+)
+def test_a_file_that_cannot_be_written_is_refused_before_training(script, call, digits, tmp_path):
+    (tmp_path / "file").touch()
+    path = tmp_path / "file" / "results.csv"
+    ended = call(script, "--data", digits, "--output", path)
+    refused(ended, path)
+    assert ended[1] == ""
 
 
 def test_the_old_rmsprop_adds_epsilon_to_the_root():
@@ -264,6 +295,11 @@ def test_a_whole_command_is_measured_until_it_has_printed_its_accuracy(capfd):
     with pytest.raises(UserError, match="failed"):
         measure("raise SystemExit('no memory')")
     assert "no memory" in capfd.readouterr().err
+
+
+def test_a_system_is_measured_or_the_reason_is_given():
+    available, reasons = available_systems()
+    assert {*available, *(line.partition(":")[0] for line in reasons)} == set(SYSTEMS)
 
 
 USUAL = {"batch_size": 4, "units": 3, "layers": 1, "time_steps": 4}

@@ -158,6 +158,15 @@ def test_a_file_with_something_else_is_refused_and_unchanged(text, tmp_path):
     assert path.read_text() == text
 
 
+@pytest.mark.parametrize("settings", ["[]", "{", '{"units": [128]}'])
+def test_a_file_with_damaged_settings_is_refused(settings, tmp_path):
+    path = write(tmp_path / "results.csv", results(BASIC, 0.91))
+    good = settings_text(BASIC).replace('"', '""')
+    path.write_text(path.read_text().replace(good, settings.replace('"', '""')))
+    with pytest.raises(UserError, match="results.csv"):
+        read_results(path, Result)
+
+
 def test_results_of_a_recipe_that_has_changed_do_not_count():
     old = results(BASIC, 0.91)
     changed = dataclasses.replace(BASIC, units=64)
@@ -339,6 +348,7 @@ def test_the_commands_of_the_table_name_other_data_than_mnist():
     assert f"test accuracy, % ({name})" in table
     (command,) = re.findall("`python (.*)`", table)
     assert shlex.split(command)[-2:] == ["--data", "synthetic+my digits"]
+    assert "--data" not in results_table(results(BASIC, 0.9), "folder with MNIST")
 
 
 def test_the_figure_has_a_dot_for_each_run_and_a_line_for_each_published_accuracy():

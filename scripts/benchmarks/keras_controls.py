@@ -104,11 +104,14 @@ def main() -> None:
         Result,
         add_result,
         current_results,
+        locked,
         read_results,
     )
     from tf_lstm.results.tables import all_tables
 
     dataset = load_dataset(flags.data, validation=False)
+    with locked(flags.output):  # reports a folder that cannot be written before training starts
+        read_results(flags.output, Result)
     for seed in range(flags.seeds):
         for recipe in (CONTROLS[name] for name in flags.recipe or CONTROLS):
             for system in (KERAS, OLD_KERAS):
@@ -125,8 +128,8 @@ def main() -> None:
                     flush=True,
                 )
     results = flags.output.with_name("results.csv")
-    if read_results(results, Result):
-        tables = all_tables(results, controls_path=flags.output)
+    if {result.data for result in read_results(results, Result)} == {dataset.name}:
+        tables = all_tables(results, flags.data, flags.output)
         write_markdown(results.with_suffix(".md"), tables)
 
 

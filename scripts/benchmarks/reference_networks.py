@@ -117,10 +117,11 @@ def main() -> None:
     flags = parse_flags()
     import_tensorflow()
     from tf_lstm.data.dataset import load_dataset
-    from tf_lstm.results.records import Reference, add_result, best_width, read_results
+    from tf_lstm.results.records import Reference, add_result, best_width, locked, read_results
 
     dataset = load_dataset(flags.data)
-    finished = read_results(flags.output, Reference)
+    with locked(flags.output):  # reports a folder that cannot be written before training starts
+        finished = read_results(flags.output, Reference)
     if {(line.data, line.epochs) for line in finished} - {(dataset.name, flags.epochs)}:
         raise UserError(
             f"{flags.output} holds accuracies on other data or after other --epochs: name another "

@@ -74,10 +74,10 @@ def settings_text(recipe: Recipe) -> str:
     return json.dumps(settings)
 
 
-def complete_settings(text: str) -> str:
-    """A result's settings in a fixed order; a newer setting that they lack has its default."""
+def complete_settings(text: str) -> frozenset[tuple[str, Any]]:
+    """A result's settings by name; a newer setting that they lack has its default."""
     defaults = {each.name: each.default for each in fields(Recipe) if each.name not in LABELS}
-    return json.dumps(defaults | json.loads(text), sort_keys=True)
+    return frozenset((defaults | json.loads(text)).items())
 
 
 def read_results(path: str | Path, kind: type[Record]) -> list[Record]:

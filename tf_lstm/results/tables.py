@@ -102,7 +102,7 @@ def results_table(results: Sequence[Result], data_source: str | None = None) -> 
 
     Args:
         results: all on the same data.
-        data_source: what the commands name with --data; None for nothing.
+        data_source: what the commands name with --data, if the results are not on MNIST.
 
     Raises:
         ValueError: the results are of more than one dataset.
@@ -118,7 +118,7 @@ def results_table(results: Sequence[Result], data_source: str | None = None) -> 
         command = ["python", "scripts/train_mnist.py", "--recipe", recipe.name]
         command += ["--engine", "folded"]
         command += ["--precision", precision] if precision != PRECISIONS[0] else []
-        command += ["--data", data_source] if data_source else []
+        command += ["--data", data_source] if data_source and data != "MNIST" else []
         validation = in_percent([result.validation_accuracy for result in own])
         row = (
             group.name,
