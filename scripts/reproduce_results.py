@@ -1,7 +1,8 @@
 """Train every recipe with several seeds, and compare the accuracies with the published ones.
 
 Finished runs are kept in a CSV file and are not repeated; an interrupted one is resumed. Each run
-is a process of train_mnist.py, with its folder in runs/results.
+is a process of train_mnist.py, with its folder in runs/results. Several processes of this script
+can share one file, if they train other recipes or seeds.
 """
 
 import argparse
@@ -15,17 +16,16 @@ from typing import TYPE_CHECKING
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from tf_lstm.recipes import RECIPES
-from tf_lstm.runs.flags import PRECISIONS
-from tf_lstm.settings import Recipe
+from tf_lstm.settings import PRECISIONS, Recipe
 from tf_lstm.terminal.errors import UserError
 from tf_lstm.terminal.exit import run_program, run_script
-from tf_lstm.terminal.files import write_markdown
+from tf_lstm.terminal.files import join_choices, write_markdown
 from tf_lstm.terminal.flags import REPOSITORY, FlagParser, number
 from tf_lstm.terminal.startup import import_tensorflow
 
 if TYPE_CHECKING:  # importing these at run time would import TensorFlow before the flags are parsed
     from tf_lstm.data.dataset import Dataset
-    from tf_lstm.runs.results import Result
+    from tf_lstm.results.records import Result
     from tf_lstm.runs.run import Run
 
 LONG_RECIPES = ("steps-784",)  # takes hours: trained only if named
@@ -58,18 +58,12 @@ def train_in_a_process(recipe: Recipe, seed: int, dataset: "Dataset", precision:
         UserError: the training failed and printed why, or its folder holds another run.
     """
     from tf_lstm.runs.locate import RUNS, open_run
-    from tf_lstm.runs.results import settings_text
 
     ending = "" if precision == PRECISIONS[0] else f"-{precision}"
     folder = RUNS / "results" / f"{recipe.name}-{seed}{ending}"
     if (folder / "settings.json").exists():
         run = open_run(folder)
-        if settings_text(run.recipe) != settings_text(recipe):
-            raise UserError(
-                f"{folder} was trained with other settings of {recipe.name}: move it away."
-            )
-        if run.settings["data"]["checksum"] != dataset.checksum:
-            raise UserError(f"{folder} was trained on other data: move it away.")
+        require_training(run, recipe, seed, dataset, precision)
         if run.is_finished:
             return run
         flags = ["--resume", folder]
@@ -84,34 +78,50 @@ def train_in_a_process(recipe: Recipe, seed: int, dataset: "Dataset", precision:
     return open_run(folder)
 
 
-def result_of(run: "Run", dataset: "Dataset") -> "Result":
-    """The `Result` of a finished run."""
-    from tf_lstm.runs.readings import read_readings
+def require_training(
+    run: "Run", recipe: Recipe, seed: int, dataset: "Dataset", precision: str
+) -> None:
+    """Raise a UserError unless a run is the training of these settings on this data."""
+    from tf_lstm.results.records import settings_text
 
+    pairs = {
+        f"settings of {recipe.name}": (settings_text(run.recipe), settings_text(recipe)),
+        "data": (run.settings.data.checksum, dataset.checksum),
+        "seed": (run.settings.seed, seed),
+        "precision": (run.settings.precision, precision),
+    }
+    if other := [name for name, (theirs, ours) in pairs.items() if theirs != ours]:
+        raise UserError(f"{run.folder} was trained with other {join_choices(other)}: move it away.")
+
+
+def result_of(run: "Run", seed: int, dataset: "Dataset") -> "Result":
+    """The `Result` of a finished run of this script."""
     from tf_lstm.evaluation import row_predictions
     from tf_lstm.plots.statistics import row_statistics
-    from tf_lstm.runs.results import Result, settings_text
+    from tf_lstm.results.records import Result, settings_text
+    from tf_lstm.runs.published import read_test_accuracies
 
     test, history = run.read_result(), run.read_history()
     accuracies = [metrics.validation_accuracy for metrics in history]
     # That of the tested weights: the best epoch's, or the last one's. nan stays nan.
     validation_accuracy = max(accuracies) if run.recipe.keep_weights == "best" else accuracies[-1]
-    row_accuracies = ""
+    during_training, row_accuracies = read_test_accuracies(run.folder), ""
     if run.recipe.loss_rows != "last":
-        predictions = row_predictions(run.best_model(), dataset.test.images)
+        predictions = row_predictions(run.kept_model(), dataset.test.images)
         correct, images = row_statistics(predictions, dataset.test.labels).accuracy_by_row()
         row_accuracies = " ".join(f"{share:.4f}" for share in correct / images)
     return Result(
         recipe=run.recipe.name,
-        seed=run.settings["seed"],
-        data=run.settings["data"]["name"],
+        seed=seed,
+        data=dataset.name,
         validation_accuracy=round(validation_accuracy, 6),
         test_accuracy=round(test.accuracy, 6),
-        test_loss=round(test.loss, 6),
         seconds=round(sum(metrics.seconds for metrics in history), 1),
         settings=settings_text(run.recipe),
-        test_readings=" ".join(f"{share:.4f}" for share in read_readings(run.folder).values()),
-        precision=run.precision,
+        test_readings=" ".join(
+            f"{share:.4f}" for share in read_test_accuracies(run.folder).values()
+        ),
+        precision=run.settings.precision,
         row_accuracies=row_accuracies,
     )
 
@@ -120,7 +130,7 @@ def describe_time_left(
     results: "Sequence[Result]", recipes: Sequence[Recipe], precision: str
 ) -> str:
     """The expected time for one run of each recipe; "" if a recipe has no results yet."""
-    from tf_lstm.runs.results import current_results
+    from tf_lstm.results.records import current_results
 
     seconds = 0.0
     for recipe in recipes:
@@ -139,42 +149,44 @@ def main() -> None:
     from tf_lstm.data.dataset import load_dataset
     from tf_lstm.plots.results import results_figure
     from tf_lstm.plots.style import save_figure
-    from tf_lstm.runs.results import current_results, read_results, write_results
-    from tf_lstm.runs.tables import all_tables
+    from tf_lstm.results.records import Result, add_result, current_results, locked, read_results
+    from tf_lstm.results.tables import all_tables
 
-    results = read_results(flags.output)
+    def finished_seeds(recipe: Recipe) -> list[int]:
+        results = read_results(flags.output, Result)
+        own = current_results(results, recipe, precision=flags.precision)
+        return [result.seed for result in own]
+
     dataset = load_dataset(flags.data)
+    with locked(flags.output):  # reports a folder that cannot be written before training starts
+        results = read_results(flags.output, Result)
     if other := {result.data for result in results} - {dataset.name}:
         raise UserError(
             f"{flags.output} holds results on {', '.join(sorted(other))}, and this is "
             f"{dataset.name}: name another --output."
         )
-    finished = [
-        (recipe, result.seed)
-        for recipe in recipes
-        for result in current_results(results, recipe, precision=flags.precision)
-    ]
     # Seed by seed, so that an unfinished comparison has results of every recipe.
     missing = [
         (recipe, seed)
         for seed in range(flags.seed, flags.seed + flags.seeds)
         for recipe in recipes
-        if (recipe, seed) not in finished
+        if seed not in finished_seeds(recipe)
     ]
     for index, (recipe, seed) in enumerate(missing):
+        if seed in finished_seeds(recipe):  # another process has trained it meanwhile
+            continue
         remaining = [recipe for recipe, _ in missing[index:]]
+        results = read_results(flags.output, Result)
         left = describe_time_left(results, remaining, flags.precision)
         print(f"\n{recipe.name}, seed {seed}: run {index + 1} of {len(missing)}{left}", flush=True)
         started = time.monotonic()
         run = train_in_a_process(recipe, seed, dataset, flags.precision)
-        # Read again: another process may have added its own meanwhile.
-        results = [*read_results(flags.output), result_of(run, dataset)]
-        write_results(results, flags.output)
+        add_result(flags.output, result_of(run, seed, dataset))
         print(f"{recipe.name}, seed {seed}: finished in {time.monotonic() - started:.0f} s")
-    named = flags.data and dataset.name != "MNIST"
-    table = all_tables(flags.output, f" --data {flags.data}" if named else "")
+    table = all_tables(flags.output, flags.data)
     write_markdown(flags.output.with_suffix(".md"), table)
-    save_figure(results_figure(results), flags.output.with_suffix(".png"))
+    figure = results_figure(read_results(flags.output, Result))
+    save_figure(figure, flags.output.with_suffix(".png"))
     print(f"\n{table}")
 
 

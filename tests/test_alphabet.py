@@ -12,16 +12,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
-from tf_lstm.lstm import LSTMState
 
 from tf_lstm.alphabet.figure import alphabet_figure
 from tf_lstm.alphabet.framings import ALPHABET, FRAMINGS, NAMES, encode, make_samples
 from tf_lstm.alphabet.training import (
     LetterClassifier,
     LetterTrainer,
-    MaskedLayer,
+    masked,
     train_framing,
 )
+from tf_lstm.cells import LSTMState
+from tf_lstm.recurrence import unroll
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 BY_TITLE = {framing.title: framing for framing in FRAMINGS}
@@ -73,7 +74,7 @@ def stateful_model():
 
 def test_a_string_read_in_two_calls_equals_one_call(stateful_model):
     letters = encode(list("ABCDEFG"), STATEFUL).reshape(1, 7, 1)
-    zeros = stateful_model.layer.zero_state(1)
+    zeros = stateful_model.cell.zero_state(1)
     logits, state = stateful_model(letters, zeros)
     _, state_between = stateful_model(letters[:, :4], zeros)
     logits_in_two, state_in_two = stateful_model(letters[:, 4:], state_between)
@@ -86,7 +87,8 @@ def test_a_string_read_in_two_calls_equals_one_call(stateful_model):
 def test_a_stateful_prediction_keeps_the_state_and_starts_from_zeros_again(stateful_model):
     letters = make_samples(STATEFUL).inputs
     as_one_string = letters.reshape(1, 25, 1)
-    outputs, _ = stateful_model.layer(as_one_string)
+    cell = stateful_model.cell
+    outputs, _ = unroll(cell.step, as_one_string, cell.zero_state(1))
     logits = outputs[0] @ stateful_model.weights["out"] + stateful_model.biases["out"]
     for _ in range(2):
         np.testing.assert_array_equal(stateful_model.predict(letters), np.argmax(logits, axis=1))
@@ -114,7 +116,7 @@ def test_compiled_epochs_equal_single_steps_with_a_zero_state_before_each_epoch(
     compiled.train_epochs(two_epochs)
     step = tf.function(by_steps.train_step)
     for _ in range(2):
-        state = by_steps.model.layer.zero_state(1)
+        state = by_steps.model.cell.zero_state(1)
         for letter in range(25):
             state = step(tf.constant([letter]), state)
     for one, other in zip(variables(compiled.model), variables(by_steps.model), strict=True):
@@ -122,16 +124,13 @@ def test_compiled_epochs_equal_single_steps_with_a_zero_state_before_each_epoch(
 
 
 def test_masked_time_steps_leave_the_state_as_it_was():
-    def counting_cell(inputs, states):
-        hidden, cell_state = states
-        return hidden + 1, [hidden + 1, cell_state + inputs]
+    def count(inputs, state):
+        return state.hidden + 1, LSTMState(state.hidden + 1, state.cell_state + inputs)
 
-    layer = MaskedLayer(-1.0, 1, 1, "glorot", iter([0, 1]), tf.float32)
-    layer.cell = counting_cell
     # Batch 2, time steps 3. Padding may be anywhere; every row of the batch has its own mask.
     inputs = tf.constant([[[-1.0], [3.0], [-1.0]], [[5.0], [0.0], [7.0]]])
     state = LSTMState(tf.constant([[10.0], [20.0]]), tf.constant([[30.0], [40.0]]))
-    outputs, (hidden, cell_state) = layer(inputs, state)
+    outputs, (hidden, cell_state) = unroll(masked(count, -1.0), inputs, state)
     np.testing.assert_array_equal(outputs[:, :, 0], [[10, 11, 11], [21, 22, 23]])
     np.testing.assert_array_equal(hidden[:, 0], [11, 23])
     np.testing.assert_array_equal(cell_state[:, 0], [33, 52])
@@ -144,10 +143,10 @@ def test_padding_changes_the_logits_unless_it_is_masked(title, same):
     framing = BY_TITLE[title]
     model = LetterClassifier(framing)
     # Without a bias, inputs of zero leave an LSTM in its zero state.
-    model.layer.cell.bias.assign_add(tf.fill((4 * framing.units,), 0.1))
+    model.cell.bias.assign_add(tf.fill((4 * framing.units,), 0.1))
     padded = encode(["KL"], framing)
     with_padding, without = (
-        model(inputs, model.layer.zero_state(1))[0] for inputs in (padded, padded[:, 3:])
+        model(inputs, model.cell.zero_state(1))[0] for inputs in (padded, padded[:, 3:])
     )
     assert np.array_equal(with_padding, without) == same
 
@@ -187,8 +186,8 @@ def test_every_framing_learns(title, results):
 def test_samples_of_a_batch_are_independent_in_any_order(results):
     in_order, shuffled = (results[f"within-batch{rest}"].model for rest in ("", ", shuffled"))
     letters = results["within-batch"].samples.inputs
-    together, _ = in_order(letters, in_order.layer.zero_state(25))
-    alone, _ = in_order(letters[10:11], in_order.layer.zero_state(1))
+    together, _ = in_order(letters, in_order.cell.zero_state(25))
+    alone, _ = in_order(letters[10:11], in_order.cell.zero_state(1))
     np.testing.assert_allclose(together[10:11], alone, rtol=1e-4, atol=1e-4)
     # Only rounding differs, over thousands of epochs.
     for one, other in zip(variables(in_order), variables(shuffled), strict=True):

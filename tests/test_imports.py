@@ -18,6 +18,7 @@ GROUPS = (
     ("initializers", "lstm", "model", "optimizer", "train_step", "train_loop", "evaluation"),
     ("engines",),
     ("runs",),
+    ("results",),
     ("plots", "alphabet", "export"),
 )
 RANKS = {room: rank for rank, rooms in enumerate(GROUPS) for room in rooms}

@@ -1,42 +1,46 @@
 """Results of many runs: kept, aggregated, and compared with published accuracies."""
 
 import dataclasses
-import shutil
-import signal
-import time
+import math
+import re
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-import tensorflow as tf
-from saved_runs import write_digits
-from worker_processes import finish, start
 
 from tf_lstm.plots.results import results_figure
 from tf_lstm.published_systems import BASIC, DEEP, DEEP_READINGS, KERAS_30, STACKED_32
 from tf_lstm.recipes import DEFAULT, EARLY, RECIPES
-from tf_lstm.runs import results as results_module
-from tf_lstm.runs.locate import open_run
-from tf_lstm.runs.references import Reference
-from tf_lstm.runs.results import (
-    LABELS,
+from tf_lstm.results import records as records_module
+from tf_lstm.results.differences import (
+    Difference,
+    from_one_run,
+    of_means,
+    of_pairs,
+    t_quantile,
+)
+from tf_lstm.results.records import (
+    KERAS,
+    OLD_KERAS,
+    Reference,
     Result,
+    add_result,
     current_results,
     read_results,
     settings_text,
-    write_results,
 )
-from tf_lstm.runs.tables import (
-    KERAS,
-    OLD_KERAS,
+from tf_lstm.results.tables import (
+    all_tables,
     compare_in_pairs,
-    compare_with_published,
     controls_table,
-    readings_table,
+    deep_table,
     results_table,
     rows_table,
 )
-from tf_lstm.settings import Recipe
+from tf_lstm.settings import LABELS, Recipe
 from tf_lstm.terminal.errors import UserError
 
 BLANK = RECIPES["blank-14"]
@@ -56,7 +60,6 @@ def results(recipe, *test_accuracies, data="MNIST"):
             data=data,
             validation_accuracy=0.5 + seed / 10,
             test_accuracy=accuracy,
-            test_loss=0.1,
             seconds=60.0 + seed,
             settings=settings_text(recipe),
         )
@@ -64,14 +67,84 @@ def results(recipe, *test_accuracies, data="MNIST"):
     ]
 
 
+def write(path, written):
+    for result in written:
+        add_result(path, result)
+    return path
+
+
 def test_results_are_read_as_they_were_written(tmp_path):
     written = results(BASIC, 0.91, 0.93)
     written[1] = dataclasses.replace(
         written[1], validation_accuracy=float("nan"), test_readings="0.9605 0.9754"
     )
-    write_results(written, tmp_path / "results.csv")
-    assert repr(read_results(tmp_path / "results.csv")) == repr(written)
-    assert read_results(tmp_path / "none.csv") == []
+    path = write(tmp_path / "new" / "results.csv", written)
+    assert repr(read_results(path, Result)) == repr(written)  # nan is not equal to nan
+    assert read_results(tmp_path / "none.csv", Result) == []
+
+
+def test_a_result_replaces_that_of_the_same_training(tmp_path):
+    first, second = results(BASIC, 0.91, 0.93)
+    others = [
+        dataclasses.replace(first, precision="mixed_bfloat16"),
+        dataclasses.replace(first, data="synthetic digits"),
+        dataclasses.replace(first, system=KERAS),
+        *results(DEFAULT, 0.99),
+    ]
+    path = write(tmp_path / "results.csv", [first, second, *others])
+    again = dataclasses.replace(first, test_accuracy=0.92)
+    add_result(path, again)
+    assert read_results(path, Result) == [again, second, *others]
+
+
+def test_a_reference_network_replaces_that_of_the_same_training(tmp_path):
+    first, second = (Reference("MNIST", 7, 8, seed, 10, 0.5, 0.6) for seed in (0, 1))
+    again = dataclasses.replace(first, test_accuracy=0.7)
+    path = write(tmp_path / "reference.csv", [first, second, again])
+    assert read_results(path, Reference) == [again, second]
+
+
+# Waits for a line, so that all processes add their results at the same time.
+ADD = f"""
+import sys
+sys.path.insert(0, {str(REPOSITORY)!r})
+from pathlib import Path
+from tf_lstm.results.records import Reference, add_result
+print("ready", flush=True)
+sys.stdin.readline()
+for seed in range(20):
+    for rows in (int(sys.argv[2]), 28):
+        add_result(Path(sys.argv[1]), Reference("MNIST", rows, 8, seed, 10, 0.5, 0.6))
+"""
+
+
+def test_two_processes_that_add_results_at_once_lose_none_and_count_none_twice(tmp_path):
+    path = tmp_path / "results.csv"
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", ADD, path, str(rows)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for rows in (7, 14)
+    ]
+    for process in processes:
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        process.stdin.write("\n")
+        process.stdin.flush()
+    for process in processes:
+        process.communicate()
+        assert process.returncode == 0
+    found = [(line.rows, line.seed) for line in read_results(path, Reference)]
+    assert sorted(found) == [(rows, seed) for rows in (7, 14, 28) for seed in range(20)]
+
+
+def test_a_file_that_cannot_be_locked_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="results.csv"):
+        write(tmp_path / "file" / "results.csv", results(BASIC, 0.9))
 
 
 @pytest.mark.parametrize("text", ["recipe,seed\nbasic,1\n", "no table at all\n1\n"])
@@ -79,8 +152,19 @@ def test_a_file_with_something_else_is_refused_and_unchanged(text, tmp_path):
     path = tmp_path / "results.csv"
     path.write_text(text)
     with pytest.raises(UserError, match="results.csv"):
-        read_results(path)
+        read_results(path, Result)
+    with pytest.raises(UserError, match="results.csv"):
+        add_result(path, *results(BASIC, 0.9))
     assert path.read_text() == text
+
+
+@pytest.mark.parametrize("settings", ["[]", "{", '{"units": [128]}'])
+def test_a_file_with_damaged_settings_is_refused(settings, tmp_path):
+    path = write(tmp_path / "results.csv", results(BASIC, 0.91))
+    good = settings_text(BASIC).replace('"', '""')
+    path.write_text(path.read_text().replace(good, settings.replace('"', '""')))
+    with pytest.raises(UserError, match="results.csv"):
+        read_results(path, Result)
 
 
 def test_results_of_a_recipe_that_has_changed_do_not_count():
@@ -99,37 +183,68 @@ class NewerRecipe(Recipe):
 
 
 def test_a_new_setting_with_a_default_leaves_older_results_valid(tmp_path, monkeypatch):
-    write_results(results(BASIC, 0.91), tmp_path / "results.csv")
-    monkeypatch.setattr(results_module, "Recipe", NewerRecipe)
-    older = read_results(tmp_path / "results.csv")
+    path = write(tmp_path / "results.csv", results(BASIC, 0.91))
+    monkeypatch.setattr(records_module, "Recipe", NewerRecipe)
+    older = read_results(path, Result)
     newer = NewerRecipe(**dataclasses.asdict(BASIC))
     assert current_results(older, newer) == older
     assert current_results(older, dataclasses.replace(newer, zoneout=0.1)) == []
+    again = dataclasses.replace(older[0], settings=settings_text(newer), test_accuracy=0.92)
+    add_result(path, again)
+    assert read_results(path, Result) == [again]
+
+
+def test_the_quantiles_are_those_of_the_t_distribution():
+    x = np.linspace(0, 1, 200_001)
+    for degrees in range(1, 31):
+        gammas = math.gamma((degrees + 1) / 2) / math.gamma(degrees / 2)
+        scale = t_quantile(degrees)
+        density = (1 + (x * scale) ** 2 / degrees) ** (-(degrees + 1) / 2)
+        share = scale * np.trapezoid(density, x) * gammas / math.sqrt(degrees * math.pi)
+        assert share == pytest.approx(0.475, abs=3e-5)  # rounded quantiles
+    assert t_quantile(31) == 1.960 and t_quantile(2.99) == t_quantile(2)
+
+
+@pytest.mark.parametrize("count, error", [(2, 3**0.5), (3, (4 / 3) ** 0.5)])
+def test_a_published_run_is_assumed_to_vary_as_ours_do(count, error):
+    deviation = 1 if count == 3 else 2**0.5
+    ours = [97.0, 99.0, 98.0][:count]  # mean 98
+    expected = (1.0, deviation * (1 + 1 / count) ** 0.5, count - 1)
+    assert from_one_run(ours, 97.0) == pytest.approx(expected)
+    assert expected[1] == pytest.approx(error)
+
+
+def test_differences_of_means_have_the_degrees_of_freedom_of_welch():
+    # Variances 2 and 8, halved for two seeds each: 1 and 4; (1 + 4)² / (1² / 1 + 4² / 1).
+    assert of_means([91, 93], [94, 98]) == pytest.approx((-4, 5**0.5, 25 / 17))
+    # As many with the same variance: the degrees of freedom add up.
+    assert of_means([1, 2, 3], [5, 6, 7]).degrees == pytest.approx(4)
 
 
 @pytest.mark.parametrize(
-    "published, difference",
-    [  # of 97 and 99: mean 98, standard deviation √2; standard error √2 · √(1 + 1/2) = √3
-        (97.0, "+1.00 ± 1.73"),
-        (99.0, "-1.00 ± 1.73"),
-        (98.0, "+0.00 ± 1.73"),
-        (94.6, "+3.40 ± 1.73"),
-        (94.5, "**+3.50 ± 1.73**"),  # more than two standard errors, 3.46
-        (None, ""),
+    "differences, text",
+    [
+        ([2.0, 4.0, 3.0], "**+3.00 ± 0.58**"),  # 3 > 4.303 · 0.577
+        ([1.0, 3.0, 2.0], "+2.00 ± 0.58"),  # more than two standard errors, but of three seeds
+        ([-2.0, -4.0, -3.0], "**-3.00 ± 0.58**"),
+        ([0.0, 1.0], "+0.50 ± 0.50"),
+        ([5.0], "+5.00"),  # one seed: no standard error
+        ([-0.001], "+0.00"),
+        ([0.0, 0.0], "+0.00 ± 0.00"),
     ],
 )
-def test_a_published_accuracy_counts_as_one_run_with_our_deviation(published, difference):
-    assert compare_with_published(results(BASIC, 0.97, 0.99), published) == difference
+def test_a_difference_is_bold_if_its_confidence_interval_excludes_zero(differences, text):
+    assert str(of_pairs(differences)) == text
 
 
-def test_the_standard_error_falls_with_the_number_of_seeds():
-    # 97, 98, 99: standard deviation 1; √(1 + 1/3) = 1.155
-    assert compare_with_published(results(BASIC, 0.97, 0.98, 0.99), 97.0) == "+1.00 ± 1.15"
+def test_more_seeds_need_fewer_standard_errors():
+    assert not Difference(3.0, 1.0, degrees=2).is_significant
+    assert Difference(3.0, 1.0, degrees=4).is_significant
 
 
 def test_one_seed_has_no_deviation():
-    assert compare_with_published(results(BASIC, 0.97), 96.5) == "+0.50"
-    assert "97.00, 1 seed" in results_table(results(BASIC, 0.97))
+    table = results_table(results(KERAS_30, 0.97))
+    assert "| 98.02 | 97.00, 1 seed | -1.02 |" in table
 
 
 @pytest.mark.parametrize(
@@ -138,16 +253,14 @@ def test_one_seed_has_no_deviation():
         ((0.98, 0.98), "+0.00 ± 1.00"),  # +1 and -1: deviation √2, error √2 / √2
         ((0.95, 0.95, 0.47), "**-3.00 ± 0.58**"),  # -2, -4, -3: 1 / √3
         ((0.98,), "+1.00"),
-        ((), ""),
     ],
 )
 def test_an_experiment_is_compared_with_its_baseline_seed_by_seed(accuracies, difference):
     baseline = results(DEFAULT, 0.97, 0.99, 0.5)
     experiment = results(BLANK, *accuracies)
     assert compare_in_pairs(experiment, baseline) == difference
-    assert compare_in_pairs(experiment, []) == ""
-    if experiment:
-        assert f"| {difference} vs. default |" in results_table(baseline + experiment)
+    assert compare_in_pairs(experiment, []) == compare_in_pairs([], baseline) == ""
+    assert f"| {difference} vs. default |" in results_table(baseline + experiment)
 
 
 @pytest.mark.parametrize("name", [recipe.name for recipe in RECIPES.values() if recipe.baseline])
@@ -194,27 +307,17 @@ def test_controls_with_keras_are_shown_beside_the_published_accuracy_and_ours():
     ]
     *_, line = controls_table(ours, controls).splitlines()
     accuracies = "98.02 | 96.00 ± 0.00 | 95.00, 1 seed | -1.00 | 97.50 ± 0.71"
-    assert line == f"| keras-30 | {accuracies} | **+1.50 ± 0.50** | 0, 1 |"
-    changed = dataclasses.replace(controls[0], settings=settings_text(BASIC))
+    assert line == f"| keras-30 | {accuracies} | +1.50 ± 0.50 | 0, 1 |"
+    other = dataclasses.replace(KERAS_30, units=64)
+    changed = dataclasses.replace(controls[0], settings=settings_text(other))
     assert controls_table(ours, [changed]) == ""
-
-
-def test_the_old_rmsprop_adds_epsilon_to_the_root(monkeypatch):
-    monkeypatch.syspath_prepend(REPOSITORY / "scripts" / "benchmarks")
-    import keras_controls
-
-    optimizer = keras_controls.old_optimizer(dataclasses.replace(STACKED_32, learning_rate=0.5))
-    weight, gradient = tf.Variable([1.0]), 1e-6  # √(0.1 · 1e-12) = 3.16e-7
-    optimizer.apply([tf.constant([gradient])], [weight])
-    root = gradient * 0.1**0.5
-    np.testing.assert_allclose(weight, [1 - 0.5 * gradient / (root + 1e-7)], rtol=1e-5)
 
 
 def test_readings_during_training_are_shown_beside_the_published_ones():
     readings = " ".join(["0.9500"] * 9 + ["0.9800"])
     (one,) = results(DEEP, 0.98)
     other = dataclasses.replace(one, seed=1, test_readings=readings.replace("0.95", "0.97"))
-    table = readings_table([dataclasses.replace(one, test_readings=readings), other])
+    table = deep_table([dataclasses.replace(one, test_readings=readings), other])
     assert "| 500 | 96.05 | 96.00 ± 1.41 |" in table and "| 5,000 | 98.91 | 98.00 ± 0.00 |" in table
     assert len(DEEP_READINGS) * DEEP.test_every == DEEP.max_steps
     assert DEEP.published == DEEP_READINGS[-1]
@@ -227,10 +330,10 @@ def test_accuracies_of_early_in_any_precision_are_shown_beside_networks_for_the_
         dataclasses.replace(second, row_accuracies="0.6 0.8 0.93", precision="mixed_bfloat16"),
     ]
     references = [
-        Reference("MNIST", 1, 8, 7474, 0, 10, 9, 0.5, 0.65),
-        Reference("MNIST", 3, 8, 7474, 0, 10, 9, 0.9, 0.94),
-        Reference("MNIST", 3, 8, 7474, 1, 10, 9, 0.9, 0.98),
-        Reference("digits", 2, 8, 7474, 0, 10, 9, 0.8, 0.85),
+        Reference("MNIST", 1, 8, 0, 10, 0.5, 0.65),
+        Reference("MNIST", 3, 8, 0, 10, 0.9, 0.94),
+        Reference("MNIST", 3, 8, 1, 10, 0.9, 0.98),
+        Reference("digits", 2, 8, 0, 10, 0.8, 0.85),
     ]
     one_row, three_rows = rows_table(early, references).splitlines()[2:]
     assert one_row == "| 1 | 55.00 ± 7.07 | 65.00, 1 seed | -10.00 |"
@@ -241,9 +344,11 @@ def test_accuracies_of_early_in_any_precision_are_shown_beside_networks_for_the_
 
 def test_the_commands_of_the_table_name_other_data_than_mnist():
     name = "synthetic digits, tested on MNIST"
-    table = results_table(results(BASIC, 0.9, data=name), " --data synthetic+mnist")
+    table = results_table(results(BASIC, 0.9, data=name), "synthetic+my digits")
     assert f"test accuracy, % ({name})" in table
-    assert "--recipe basic --engine folded --data synthetic+mnist`" in table
+    (command,) = re.findall("`python (.*)`", table)
+    assert shlex.split(command)[-2:] == ["--data", "synthetic+my digits"]
+    assert "--data" not in results_table(results(BASIC, 0.9), "folder with MNIST")
 
 
 def test_the_figure_has_a_dot_for_each_run_and_a_line_for_each_published_accuracy():
@@ -263,43 +368,9 @@ def test_no_two_recipes_have_the_same_settings():
     assert len({settings_text(recipe) for recipe in RECIPES.values()}) == len(RECIPES)
 
 
-@pytest.fixture
-def reproduce(tmp_path):
-    """A function that starts reproduce_results.py in a copy of the repository."""
-    for folder in ("tf_lstm", "scripts"):
-        shutil.copytree(REPOSITORY / folder, tmp_path / "repository" / folder)
-    script = tmp_path / "repository" / "scripts" / "reproduce_results.py"
-    data = write_digits(tmp_path / "digits.npz", 60, test_count=9)
-    return lambda: start([script, "--recipe", "quick", "--data", data, "--seeds", 1])
-
-
-def test_the_script_runs_what_is_missing_and_nothing_twice(reproduce, tmp_path):
-    copy = tmp_path / "repository"
-    output, errors = finish(reproduce())
-    assert errors == "" and "quick, seed 0: run 1 of 1" in output
-    (result,) = read_results(copy / "figures" / "results.csv")
-    test = open_run(copy / "runs" / "results" / "quick-0").read_result()
-    assert test.accuracy == pytest.approx(result.test_accuracy, abs=1e-6)
-    row_accuracies = [float(text) for text in result.row_accuracies.split()]
-    assert len(row_accuracies) == 28 and row_accuracies[-1] == round(test.accuracy, 4)
-    assert (copy / "figures" / "results.png").read_bytes().startswith(b"\x89PNG")
-    table = (copy / "figures" / "results.md").read_text()
-    shutil.rmtree(copy / "runs")
-    output, errors = finish(reproduce())
-    assert errors == "" and "run 1" not in output
-    assert not (copy / "runs").exists() and table in output
-
-
-@pytest.mark.slow
-def test_sigterm_also_ends_the_training(reproduce, tmp_path):
-    folder = tmp_path / "repository" / "runs" / "results" / "quick-0"
-    process = reproduce()
-    while not (folder / "settings.json").exists():
-        assert process.poll() is None
-        time.sleep(0.05)
-    process.terminate()
-    _, errors = finish(process, 128 + signal.SIGTERM)
-    assert "the same command continues from here" in errors
-    with open_run(folder).locked():
-        pass  # no process is writing it
-    assert "run 1 of 1" in finish(reproduce())[0]
+@pytest.mark.parametrize(
+    "name, data_source", [("results", None), ("results_synthetic", "synthetic+mnist")]
+)
+def test_the_tables_in_figures_are_those_of_the_results_beside_them(name, data_source):
+    path = REPOSITORY / "figures" / f"{name}.csv"
+    assert all_tables(path, data_source) == path.with_suffix(".md").read_text(encoding="utf-8")

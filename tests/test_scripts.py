@@ -17,17 +17,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 from PIL import Image
-from saved_runs import write_digits
 
 from tf_lstm.data.dataset import load_dataset
 from tf_lstm.data.synthetic import render_digits
-from tf_lstm.evaluation import row_predictions
 from tf_lstm.plots.command import chosen_split
+from tf_lstm.results.records import Reference, add_result
 from tf_lstm.runs import locate
-from tf_lstm.runs.locate import open_run
 from tf_lstm.terminal.errors import UserError
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -182,54 +179,15 @@ def test_summary_of_all_test_images_and_two_runs(trained, call_script, tmp_path)
     assert last == pytest.approx({trained[1].name: accuracy, "second": accuracy}, abs=1e-6)
 
 
-def test_reference_networks_are_trained_and_plotted(trained, data_folder, call_script, tmp_path):
+def test_reference_networks_are_plotted_in_a_summary(trained, data_folder, call_script, tmp_path):
     table, output = tmp_path / "reference.csv", tmp_path / "summary.svg"
-    flags = ("--data", data_folder, "--epochs", 2, "--output", table)
-    flags += ("--rows", 7, 28, "--widths", 2, "--seeds")
-    for seeds, trained_now in ((1, ["7", "28"]), (2, ["7", "28"]), (2, [])):
-        result = call_script("benchmarks/reference_networks.py", *flags, seeds)
-        assert (result.returncode, result.stderr) == (0, "")
-        assert (
-            re.findall(r"^ ?(\d+) rows .* accuracy \d+\.\d+ %$", result.stdout, re.M) == trained_now
-        )
+    add_result(table, Reference(load_dataset(data_folder).name, 7, 8, 0, 10, 0.5, 0.6))
     result = call_script(
         *("plot_row_predictions.py", "--run", trained[1]),
         *("--summary", "--reference", table, "--output", output),
     )
     assert (result.returncode, result.stderr) == (0, "")
     assert "convolutional" in output.read_text()
-
-
-def test_keras_controls_are_trained_once(data_folder, run_script, tmp_path):
-    flags = ("--data", data_folder, "--output", tmp_path / "controls.csv")
-    for lines in (2, 0):
-        result = run_script(
-            "benchmarks/keras_controls.py", *flags, "--recipe", "keras-30", "--seeds", 1
-        )
-        assert (result.returncode, result.stderr) == (0, "")
-        assert len(re.findall(r"^keras-30, seed 0, Keras", result.stdout, re.M)) == lines
-
-
-def test_an_ensemble_predicts_with_the_mean_of_its_networks(trained, call_script, data_folder):
-    folder, data = trained[1], ("--data", data_folder)
-    other = folder.with_name("other")  # reads in another order
-    in_columns = ("--set", "row_order=columns", "--set", "eval_row_order=columns")
-    call_script("train_mnist.py", *SMALL, *data, "--run", other, *in_columns)
-    result = call_script("benchmarks/ensemble.py", folder, other, *data)
-    assert (result.returncode, result.stderr) == (0, "")
-    test = load_dataset(data_folder).test
-    models = [open_run(path).best_model() for path in (folder, other)]
-    mean = sum(row_predictions(model, test.images)[:, -1] for model in models)
-    accuracy = f"{100 * np.mean(mean.argmax(axis=1) == test.labels):.2f}"
-    assert re.search(rf"^\| the mean of these 2 \| \d+\.\d+ \| {accuracy} \|$", result.stdout, re.M)
-
-
-def test_networks_of_an_ensemble_share_their_data(trained, call_script, tmp_path):
-    other, folder = write_digits(tmp_path / "other.npz", 60), tmp_path / "run"
-    call_script("train_mnist.py", *SMALL, "--data", other, "--run", folder)
-    refused(call_script("benchmarks/ensemble.py", trained[1], folder), "leave one out")
-    refused(call_script("benchmarks/ensemble.py", trained[1], "--data", other), "--data")
-    refused(call_script("benchmarks/ensemble.py", tmp_path), "is not a run's folder")
 
 
 def test_your_own_picture_needs_no_data(trained, call_script, tmp_path):
@@ -443,15 +401,3 @@ def test_plot_of_missing_data_is_refused_and_nothing_is_created(
     result = call_script("plot_row_predictions.py", *flags, *run, *output)
     refused(result, named.replace("NEW", str(new)))
     assert not new.exists()
-
-
-def test_results_are_not_mixed_with_a_run_of_other_settings(
-    trained, call_script, data_folder, tmp_path
-):
-    folder = tmp_path / "runs" / "results" / "default-0"
-    shutil.copytree(trained[1], folder)  # trained with other units
-    flags = ("--data", data_folder, "--seeds", 1, "--output", tmp_path / "results.csv")
-    result = call_script("reproduce_results.py", "--recipe", "default", *flags)
-    assert result.returncode == 2 and result.stderr.count("\n") == 1
-    assert str(folder) in result.stderr and "move it away" in result.stderr
-    assert not (tmp_path / "results.csv").exists()

@@ -17,7 +17,7 @@ from tf_lstm.plots.statistics import row_statistics
 from tf_lstm.plots.style import save_figure
 from tf_lstm.plots.summary_tables import save_tables
 from tf_lstm.recipes import DEFAULT
-from tf_lstm.runs.results import Result, settings_text, write_results
+from tf_lstm.results.records import Result, add_result, settings_text
 from tf_lstm.terminal.exit import run_script
 from tf_lstm.terminal.files import write_markdown
 
@@ -43,8 +43,7 @@ def write_summary(path, seed):
 
 
 def write_csv(path, seed):
-    result = Result("default", seed, "toy", 0.5, 0.25, 2.0, 60.0, settings_text(DEFAULT))
-    write_results([result], path)
+    add_result(path, Result("default", seed, "toy", 0.5, 0.25, 60.0, settings_text(DEFAULT)))
 
 
 def write_page(path, seed):

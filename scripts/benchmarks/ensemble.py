@@ -43,8 +43,8 @@ def open_runs(folders: list[str]) -> list["Run"]:
     runs = [open_run(folder) for folder in folders]
     for run in runs:
         run.read_result()
-        data, first = run.settings["data"], runs[0].settings["data"]
-        if any(data[name] != first[name] for name in ("checksum", "train")):
+        data, first = run.settings.data, runs[0].settings.data
+        if (data.checksum, data.train) != (first.checksum, first.train):
             raise UserError(
                 f"{run.folder} and {runs[0].folder} have different training images: leave one out."
             )
@@ -61,9 +61,9 @@ def main() -> None:
     from tf_lstm.evaluation import in_batches
 
     runs = open_runs(flags.runs)
-    data = runs[0].settings["data"]
-    dataset = load_dataset(flags.data or data["source"], validation=data["validation"] > 0)
-    if dataset.checksum != data["checksum"]:
+    data = runs[0].settings.data
+    dataset = load_dataset(flags.data or data.source, validation=data.validation > 0)
+    if dataset.checksum != data.checksum:
         raise UserError(
             f"{runs[0].folder} was not trained on {dataset.source}: name its data with --data."
         )
@@ -71,7 +71,7 @@ def main() -> None:
     splits = {name: split for name, split in splits.items() if len(split.labels)}
     names, members = [run.folder.name for run in runs], []
     for run in runs:
-        model = run.best_model()
+        model = run.kept_model()
         logits = [in_batches(model.image_logits, split.images) for split in splits.values()]
         members.append([tf.nn.softmax(each).numpy() for each in logits])  # each (n, classes)
     names.append(f"the mean of these {len(runs)}")

@@ -23,7 +23,7 @@ from tf_lstm.terminal.startup import import_tensorflow
 
 if TYPE_CHECKING:  # importing these at run time would import TensorFlow before the flags are parsed
     from tf_lstm.data.dataset import Dataset, Split
-    from tf_lstm.runs.results import Result
+    from tf_lstm.results.records import Result
 
 CONTROLS = {recipe.name: recipe for recipe in (KERAS_30, BILSTM_30, STACKED_32, PADDED_42)}
 
@@ -63,9 +63,8 @@ def fit_keras(recipe: Recipe, seed: int, dataset: "Dataset", old: bool = False) 
     from frameworks import keras_network
 
     from tf_lstm.optimizer import new_optimizer
+    from tf_lstm.results.records import KERAS, OLD_KERAS, Result, settings_text
     from tf_lstm.rows import images_to_rows
-    from tf_lstm.runs.results import Result, settings_text
-    from tf_lstm.runs.tables import KERAS, OLD_KERAS
 
     def rows_and_labels(split: "Split") -> tuple:
         return images_to_rows(split.images, recipe).numpy(), split.labels
@@ -82,14 +81,13 @@ def fit_keras(recipe: Recipe, seed: int, dataset: "Dataset", old: bool = False) 
     network.compile(optimizer, loss, metrics=["accuracy"])
     network.fit(*rows_and_labels(dataset.train), recipe.batch_size, recipe.epochs, verbose=0)
     seconds = time.monotonic() - started
-    loss, accuracy = network.evaluate(*rows_and_labels(dataset.test), 500, verbose=0)
+    _, accuracy = network.evaluate(*rows_and_labels(dataset.test), 500, verbose=0)
     return Result(
         recipe=recipe.name,
         seed=seed,
         data=dataset.name,
         validation_accuracy=nan,
         test_accuracy=round(accuracy, 6),
-        test_loss=round(loss, 6),
         seconds=round(seconds, 1),
         settings=settings_text(recipe),
         system=OLD_KERAS if old else KERAS,
@@ -100,28 +98,38 @@ def main() -> None:
     flags = parse_flags()
     import_tensorflow()
     from tf_lstm.data.dataset import load_dataset
-    from tf_lstm.runs.results import current_results, read_results, write_results
-    from tf_lstm.runs.tables import KERAS, OLD_KERAS, all_tables
+    from tf_lstm.results.records import (
+        KERAS,
+        OLD_KERAS,
+        Result,
+        add_result,
+        current_results,
+        locked,
+        read_results,
+    )
+    from tf_lstm.results.tables import all_tables
 
     dataset = load_dataset(flags.data, validation=False)
+    with locked(flags.output):  # reports a folder that cannot be written before training starts
+        read_results(flags.output, Result)
     for seed in range(flags.seeds):
         for recipe in (CONTROLS[name] for name in flags.recipe or CONTROLS):
             for system in (KERAS, OLD_KERAS):
-                finished = read_results(flags.output)
+                # Read every time: another process may have added its own meanwhile.
+                finished = read_results(flags.output, Result)
                 same = current_results(finished, recipe, dataset.name, system)
                 if seed in [result.seed for result in same]:
                     continue
                 result = fit_keras(recipe, seed, dataset, system == OLD_KERAS)
-                # Read again: another process may have added its own meanwhile.
-                write_results([*read_results(flags.output), result], flags.output)
+                add_result(flags.output, result)
                 print(
                     f"{recipe.name}, seed {seed}, {system}: {dataset.name} test accuracy "
                     f"{100 * result.test_accuracy:.2f} %, {result.seconds:.0f} s",
                     flush=True,
                 )
     results = flags.output.with_name("results.csv")
-    if read_results(results):
-        tables = all_tables(results, controls_path=flags.output)
+    if {result.data for result in read_results(results, Result)} == {dataset.name}:
+        tables = all_tables(results, flags.data, flags.output)
         write_markdown(results.with_suffix(".md"), tables)
 
 

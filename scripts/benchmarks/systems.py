@@ -26,7 +26,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from floors import engine_products, matrix_product
 from frameworks import LEARNING_RATE, Settings, Workload, keras, pytorch
 
+from tf_lstm.engines.names import EngineName
 from tf_lstm.recipes import DEFAULT
+from tf_lstm.settings import Precision
 from tf_lstm.terminal.startup import cores, import_tensorflow
 
 
@@ -43,15 +45,15 @@ def this_project(
     settings: Settings,
     images: np.ndarray,
     labels: np.ndarray,
-    engine: str,
-    precision: str = "float32",
+    engine: EngineName,
+    precision: Precision = "float32",
 ) -> Workload:
     """This project with one of its engines and one shard per core, as in train_mnist.py."""
     import_tensorflow()
     from tf_lstm.engines.build import build_model
-    from tf_lstm.engines.shards import shard_trainer
+    from tf_lstm.engines.shards import in_shards, useful_shards
     from tf_lstm.evaluation import in_batches
-    from tf_lstm.train_step import Trainer
+    from tf_lstm.train_step import Trainer, sum_gradients
 
     recipe = replace(
         DEFAULT,
@@ -62,8 +64,9 @@ def this_project(
         global_clipnorm=None,
     )
     model = build_model(recipe, engine=engine, precision=precision)
-    trainer = Trainer(model, recipe, images, labels, total_steps=1)
-    shard_trainer(trainer, cores())
+    shards = useful_shards(cores(), recipe.batch_size)
+    sums = in_shards(sum_gradients, shards)
+    trainer = Trainer(model, images, labels, total_steps=1, sum_gradients=sums)
     order = np.arange(len(labels), dtype=np.int32)
     return Workload(
         lambda: trainer.train_steps(np.random.permutation(order)),

@@ -7,6 +7,7 @@ which is at least as accurate.
 
 import argparse
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -81,7 +82,7 @@ def measure(command: Sequence[object]) -> tuple[float, float]:
         if process.wait() or result is None:
             errors.seek(0)
             print(errors.read().strip(), file=sys.stderr)
-            raise UserError(f"{' '.join(map(str, command[1:]))} failed: see above.")
+            raise UserError(f"{shlex.join(map(str, command[1:]))} failed: see above.")
     return result
 
 

@@ -16,8 +16,8 @@ from tf_lstm.plots.statistics import row_statistics
 from tf_lstm.plots.style import save_figure, show_figure
 from tf_lstm.plots.summary import row_summary_figure
 from tf_lstm.plots.summary_tables import save_tables
+from tf_lstm.results.records import reference_accuracies
 from tf_lstm.runs.locate import open_run
-from tf_lstm.runs.references import reference_accuracies
 from tf_lstm.runs.run import Run
 from tf_lstm.terminal.errors import UserError
 from tf_lstm.terminal.progress import short_path

@@ -3,19 +3,14 @@
 Errors are on a logarithmic axis: halving the error is the same distance everywhere.
 """
 
-import itertools
-
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator
 
 from tf_lstm.plots.style import BLUE, simplify
-from tf_lstm.recipes import RECIPES
-from tf_lstm.runs.flags import PRECISIONS
-from tf_lstm.runs.results import Result, current_results
-from tf_lstm.runs.tables import line_name, mean_and_sd
-from tf_lstm.settings import Recipe
+from tf_lstm.results.records import Result
+from tf_lstm.results.tables import Group, group_results, mean_and_sd, test_accuracies
 
 OURS, PUBLISHED = BLUE, "#D55E00"  # both from Okabe and Ito's palette
 SMALLEST_ERROR = 0.005  # %, half an image in 10,000: a logarithmic axis has no zero
@@ -23,20 +18,15 @@ SMALLEST_ERROR = 0.005  # %, half an image in 10,000: a logarithmic axis has no 
 
 def results_figure(results: list[Result]) -> Figure:
     """Plot test errors, with a line for each recipe and precision that has results."""
-    lines = [
-        (recipe, precision, runs)
-        for recipe, precision in itertools.product(RECIPES.values(), PRECISIONS)
-        if (runs := current_results(results, recipe, precision=precision))
-    ]
-    names = [line_name(recipe, precision) for recipe, precision, _ in lines]
+    groups = group_results(results)
     (data,) = {result.data for result in results}
-    figure = Figure(figsize=(8, 1.4 + 0.42 * len(lines)), dpi=120, layout="constrained")
+    figure = Figure(figsize=(8, 1.4 + 0.42 * len(groups)), dpi=120, layout="constrained")
     axes = figure.add_subplot()
-    for height, (recipe, _, runs) in enumerate(lines):
-        _plot_recipe(axes, height, recipe, runs)
-    axes.set_yticks(range(len(lines)), names)
+    for height, group in enumerate(groups):
+        _plot_group(axes, height, group)
+    axes.set_yticks(range(len(groups)), [group.name for group in groups])
     axes.set(
-        ylim=(len(lines) - 0.5, -0.5),
+        ylim=(len(groups) - 0.5, -0.5),
         xscale="log",
         xlabel=f"test error on {data} (%); right margin: mean test accuracy ± standard deviation",
     )
@@ -53,9 +43,9 @@ def results_figure(results: list[Result]) -> Figure:
     return figure
 
 
-def _plot_recipe(axes: Axes, height: float, recipe: Recipe, runs: list[Result]) -> None:
-    accuracies = [result.test_accuracy for result in runs]
-    errors = [max(100 - 100 * accuracy, SMALLEST_ERROR) for accuracy in accuracies]
+def _plot_group(axes: Axes, height: float, group: Group) -> None:
+    accuracies = test_accuracies(group.results)
+    errors = [max(100 - accuracy, SMALLEST_ERROR) for accuracy in accuracies]
     axes.plot(errors, [height] * len(errors), "o", color=OURS, alpha=0.6, markersize=6)
     axes.annotate(
         mean_and_sd(accuracies),
@@ -66,6 +56,6 @@ def _plot_recipe(axes: Axes, height: float, recipe: Recipe, runs: list[Result]) 
         va="center",
         color=OURS,
     )
-    if recipe.published:
+    if group.recipe.published:
         ends = height - 0.3, height + 0.3
-        axes.vlines(100 - recipe.published, *ends, color=PUBLISHED, linewidth=2)
+        axes.vlines(100 - group.recipe.published, *ends, color=PUBLISHED, linewidth=2)
