@@ -1,7 +1,7 @@
-"""Measure at which batch size a second worker pays off, and compute it for larger networks.
+"""Measure the time of a training step with one worker and with two, for several batch sizes.
 
-One process on one core is compared with two worker processes on one core each, which exchange their
-gradients over the loopback interface.
+Each worker is a process on one core of this machine. Two workers exchange their gradients over the
+loopback interface.
 """
 
 import argparse
@@ -18,8 +18,6 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from systems import count_operations
-
 from tf_lstm.recipes import DEFAULT
 from tf_lstm.terminal.errors import UserError
 from tf_lstm.terminal.exit import run_script
@@ -30,15 +28,13 @@ from tf_lstm.terminal.tables import markdown_table
 
 BATCH_SIZES = (16, 64, 256, 1024)
 IMAGES = 4096
-BANDWIDTH = 1.25e9  # bytes per second: 10 gigabit Ethernet
-BYTES = 4  # of a float32
 
 
 def parse_flags() -> argparse.Namespace:
     """Parse the command line."""
     parser = FlagParser(__doc__)
     parser.flag("--rounds", "measurements of each batch size", 5, type=number(int, 1, 100))
-    parser.add_output(None, ".md", help="file for the tables")
+    parser.add_output(None, ".md", help="file for the table")
     parser.add_argument("--worker", type=int, metavar="CORE", help=argparse.SUPPRESS)
     return parser.parse_args()
 
@@ -75,7 +71,7 @@ def train_on_core(core: int, rounds: int) -> None:
 
 
 def measure(workers: int, rounds: int) -> dict[int, float]:
-    """The milliseconds per step, by batch size, of one process or of several workers."""
+    """The milliseconds per step, by batch size, with this number of workers."""
     sockets = [socket.create_server(("localhost", 0)) for _ in range(workers)]
     addresses = [f"localhost:{each.getsockname()[1]}" for each in sockets]
     for each in sockets:
@@ -96,48 +92,14 @@ def measure(workers: int, rounds: int) -> dict[int, float]:
     return {int(size): 1000 * seconds for size, seconds in json.loads(outputs[0]).items()}
 
 
-def count_parameters(units: int) -> int:
-    """The number of parameters of the default network, with one layer of `units`."""
-    return 28 * units + units + 2 * units * 4 * units + 4 * units + units * 10 + 10
-
-
-def measured_table(one: Mapping[int, float], two: Mapping[int, float]) -> str:
-    """The milliseconds per step of one process and of two workers, by batch size.
-
-    The exchange is what two workers take beyond half of one process's time.
-    """
-    rows = []
-    for size in BATCH_SIZES:
-        exchange = two[size] - one[size] / 2
-        ratio = two[size] / one[size]
-        rows.append(
-            (size, f"{one[size]:.1f}", f"{two[size]:.1f}", f"{ratio:.2f}", f"{exchange:.1f}")
-        )
-    columns = (
-        "batch size | one process, ms per step | two workers, ms per step | ratio | exchange, ms"
-    )
-    return markdown_table(columns, "rrrrr", rows)
-
-
-def computed_table(rate: float) -> str:
-    """The batch size from which a second worker pays off, for cores of `rate` operations/s."""
-    rows = []
-    for units in (128, 1024, 4096):
-        # Reduced twice: once to clip the sum, once by the optimizer.
-        reduced = 2 * BYTES * count_parameters(units)
-        exchange = reduced / BANDWIDTH  # seconds
-        operations = count_operations(units, layers=1, time_steps=28)
-        # Half of the batch's work must take longer than the exchange.
-        batch_size = 2 * exchange / (operations / rate)
-        numbers = f"{reduced / 1e6:.1f}", f"{1000 * exchange:.1f}", f"{operations / 1e9:.3f}"
-        rows.append((units, *numbers, f"{batch_size:.0f}"))
-    columns = (
-        "units | MB reduced per step | exchange, ms | GFLOP per image | pays off from batch size"
-    )
-    return (
-        f"Computed for workers of {rate / 1e9:.0f} GFLOP/s, as measured here, and a network of "
-        f"{BANDWIDTH / 1e9} GB/s:\n\n{markdown_table(columns, 'rrrrr', rows)}"
-    )
+def step_table(one: Mapping[int, float], two: Mapping[int, float]) -> str:
+    """The milliseconds per step of one worker and of two, and their ratio, by batch size."""
+    rows = [
+        (size, f"{one[size]:.1f}", f"{two[size]:.1f}", f"{two[size] / one[size]:.2f}")
+        for size in BATCH_SIZES
+    ]
+    columns = "batch size | one worker, ms per step | two workers, ms per step | ratio"
+    return markdown_table(columns, "rrrr", rows)
 
 
 def main() -> None:
@@ -147,10 +109,7 @@ def main() -> None:
         return
     if not hasattr(os, "sched_getaffinity") or len(os.sched_getaffinity(0)) < 2:
         raise UserError("This needs Linux and two cores: run it on another machine.")
-    one, two = measure(1, flags.rounds), measure(2, flags.rounds)
-    largest = BATCH_SIZES[-1]
-    operations = largest * count_operations(DEFAULT.units, layers=1, time_steps=28)
-    text = f"{measured_table(one, two)}\n{computed_table(operations / (one[largest] / 1000))}"
+    text = step_table(measure(1, flags.rounds), measure(2, flags.rounds))
     print(text, end="")
     if flags.output:
         write_markdown(flags.output, text)
