@@ -118,9 +118,7 @@ def result_of(run: "Run", seed: int, dataset: "Dataset") -> "Result":
         test_accuracy=round(test.accuracy, 6),
         seconds=round(sum(metrics.seconds for metrics in history), 1),
         settings=settings_text(run.recipe),
-        test_readings=" ".join(
-            f"{share:.4f}" for share in read_test_accuracies(run.folder).values()
-        ),
+        test_readings=" ".join(f"{share:.4f}" for share in during_training.values()),
         precision=run.settings.precision,
         row_accuracies=row_accuracies,
     )

@@ -4,7 +4,7 @@ A strategy keeps a copy of every variable on each of its replicas; `DistributedT
 replica compute its part of every batch. `cluster` reads the configuration of several workers.
 """
 
-import zlib
+from collections.abc import Mapping
 from typing import Any
 
 import tensorflow as tf
@@ -68,16 +68,20 @@ class DistributedTrainer(Trainer):
             raise WorkerLostError("another worker has ended or cannot be reached") from error
 
 
-def new_strategy(name: str, replicas: int | None = None) -> tf.distribute.Strategy:
+def new_strategy(
+    name: str, replicas: int | None = None, compared: Mapping[str, object] | None = None
+) -> tf.distribute.Strategy:
     """Create a `tf.distribute` strategy; must be called before TensorFlow computes anything.
 
     Args:
         name: one of `STRATEGIES`.
         replicas: how many "mirrored" has; None for one on each GPU, or two without a GPU. Without
             GPUs they are logical CPU devices.
+        compared: values by name, which must be the same for all of several workers.
 
     Raises:
-        UserError: there are too few GPUs, TF_CONFIG is wrong, or a worker is missing.
+        UserError: there are too few GPUs, TF_CONFIG is wrong, or a worker is missing or has other
+            values.
     """
     if name == "mirrored":
         gpus = tf.config.list_logical_devices("GPU") if tf.config.get_visible_devices("GPU") else []
@@ -90,20 +94,9 @@ def new_strategy(name: str, replicas: int | None = None) -> tf.distribute.Strate
             raise UserError(f"--replicas {replicas} is too large: GPUs found here: {len(gpus)}.")
         return tf.distribute.MirroredStrategy([gpu.name for gpu in gpus[:replicas]])
     if name == "multi-worker":
-        wait_for_workers(*cluster_and_task())
+        wait_for_workers(*cluster_and_task(), compared)
         return tf.distribute.MultiWorkerMirroredStrategy()
     return tf.distribute.get_strategy()
-
-
-def require_same(strategy: tf.distribute.Strategy, text: str) -> None:
-    """Raise a UserError unless all workers call this with the same text."""
-    if isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
-        number = zlib.crc32(text.encode())
-        if len(set(strategy.gather(tf.constant([number], tf.int64), axis=0).numpy())) > 1:
-            raise UserError(
-                "The workers have different settings or data: start the same command with the same "
-                "data on each, on machines with the same number of cores."
-            )
 
 
 def count_shards(strategy: tf.distribute.Strategy, name: str, batch_size: int) -> int:

@@ -21,7 +21,7 @@ import tensorflow as tf
 from tf_lstm.data.dataset import Dataset, load_dataset
 from tf_lstm.engines.build import build_model
 from tf_lstm.engines.cluster import is_chief
-from tf_lstm.engines.distribution import count_shards, new_strategy, new_trainer, require_same
+from tf_lstm.engines.distribution import count_shards, new_strategy, new_trainer
 from tf_lstm.engines.names import EngineName
 from tf_lstm.evaluation import Evaluation
 from tf_lstm.recipes import DEFAULT
@@ -74,8 +74,9 @@ def train_run(
         UserError: the folder cannot be used, or the training failed.
         ValueError: the engine does not exist, or does not fit the recipe.
     """
-    tf_strategy = new_strategy(strategy, replicas)
     data = dataset() if callable(dataset) else dataset
+    compared = compared_settings(recipe, data, seed, engine, precision)
+    tf_strategy = new_strategy(strategy, replicas, compared)
     settings = RunSettings(
         recipe=recipe,
         data=describe(data),
@@ -88,7 +89,6 @@ def train_run(
         device=device,
         versions=versions(),
     )
-    require_same(tf_strategy, repr(dataclasses.replace(settings, device=None, versions={})))
     trainer = trainer_of(settings, data, tf_strategy)  # what fails here leaves no folder behind
     writes = is_chief(strategy)
     with create_run(folder if writes else scratch_folder(), settings, overwrite, writes) as run:
@@ -120,19 +120,22 @@ def resume_run(
         settings = run.settings
         if run.is_finished:
             raise UserError(f"{run.folder} is finished already: there is nothing to resume.")
-        strategy = new_strategy(settings.strategy, settings.replicas)
-        if strategy.num_replicas_in_sync != settings.replicas:
-            raise UserError(
-                f"{run.folder} was started with {settings.replicas} workers, and TF_CONFIG names "
-                f"{strategy.num_replicas_in_sync}: resume with the same number."
-            )
         dataset = load_dataset(data or settings.data.source, settings.recipe.validation)
         if dataset.checksum != settings.data.checksum:
             raise UserError(
                 f"{dataset.source} is not the data that {run.folder} was trained on: name the "
                 "original data with --data."
             )
-        require_same(strategy, repr(dataclasses.replace(settings, device=None, versions={})))
+        compared = compared_settings(
+            settings.recipe, dataset, settings.seed, settings.engine, settings.precision
+        )
+        compared["checkpoint"] = run.checkpoints("latest").numbers  # of a folder that all can read
+        strategy = new_strategy(settings.strategy, settings.replicas, compared)
+        if strategy.num_replicas_in_sync != settings.replicas:
+            raise UserError(
+                f"{run.folder} was started with {settings.replicas} workers, and TF_CONFIG names "
+                f"{strategy.num_replicas_in_sync}: resume with the same number."
+            )
         trainer = trainer_of(settings, dataset, strategy)
         if not writes:
             copy = Path(scratch_folder())
@@ -168,6 +171,14 @@ def trainer_of(
             settings.recipe, settings.seed, settings.engine, precision=settings.precision
         )
         return new_trainer(model, dataset, total_steps, settings.seed, settings.shards)
+
+
+def compared_settings(
+    recipe: Recipe, dataset: Dataset, seed: int, engine: str, precision: str
+) -> dict[str, object]:
+    """What must be the same for all workers. The number of shards need not: it changes nothing."""
+    others = {"seed": seed, "engine": engine, "precision": precision, "data": dataset.checksum}
+    return dataclasses.asdict(recipe) | others
 
 
 def describe(dataset: Dataset) -> RunData:
