@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
-from tf_lstm.runs.readings import read_readings
+from tf_lstm.runs.published import read_test_accuracies
 
 from tf_lstm.data.synthetic import render_digits
 from tf_lstm.runs.locate import open_run
@@ -38,12 +38,12 @@ def saved_history(folder: Path) -> str:
 
 def assert_same_run(folder: Path, expected: Path) -> None:
     """Two folders have the same checkpoints, bit for bit, the same history and test accuracies."""
-    for which in ("latest", "best"):
+    for which in ("latest", "kept"):
         tensors, expected_tensors = saved_tensors(folder, which), saved_tensors(expected, which)
         assert tensors.keys() == expected_tensors.keys()
         for name in tensors:
             np.testing.assert_array_equal(tensors[name], expected_tensors[name], err_msg=name)
     assert saved_history(folder) == saved_history(expected)
-    assert read_readings(folder) == read_readings(expected)
+    assert read_test_accuracies(folder) == read_test_accuracies(expected)
     results = [path / "test_result.json" for path in (folder, expected)]
     assert results[0].read_bytes() == results[1].read_bytes()

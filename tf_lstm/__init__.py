@@ -3,7 +3,8 @@
 The main path, in reading order:
 
     settings        every setting of a run; `recipes` has the named systems
-    lstm            the gates, the state, the unrolled recurrence
+    cells           the equations of the LSTM, the GRU and the simple RNN; Keras' cells
+    recurrence      a cell over a sequence: unrolled, in a loop, in both directions
     model           weights, biases and layers: rows -> logits after every row
     train_step      the loss, the gradient, the update
     train_loop      epochs, validation, hooks

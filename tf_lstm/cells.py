@@ -49,7 +49,6 @@ class Cell(tf.Module):
 
     blocks: ClassVar[int] = 1  # of `units` columns in the kernels, one for each gate or candidate
     state_type: Any = HiddenState  # a NamedTuple of tensors (batch, units)
-    keras_class: ClassVar[Any] = None  # Keras' class with the same equations and variables, if any
 
     def __init__(
         self,
@@ -94,7 +93,6 @@ class LSTM(Cell):
 
     blocks = 4
     state_type = LSTMState
-    keras_class = tf.keras.layers.LSTMCell
 
     @classmethod
     def initial_bias(cls, units: int, forget_bias: float) -> np.ndarray:
@@ -119,7 +117,6 @@ class GRU(Cell):
     """A gated recurrent unit, in the form that cuDNN and Keras compute (`reset_after=True`)."""
 
     blocks = 3
-    keras_class = tf.keras.layers.GRUCell
 
     @classmethod
     def initial_bias(cls, units: int, forget_bias: float) -> np.ndarray:
@@ -145,8 +142,6 @@ class GRU(Cell):
 class RNN(Cell):
     """A simple recurrent network: the new hidden state and nothing else."""
 
-    keras_class = tf.keras.layers.SimpleRNNCell
-
     def gates(self, inputs: tf.Tensor, state: HiddenState) -> dict[str, tf.Tensor]:
         """None: nothing decides what is kept."""
         return {}
@@ -158,11 +153,19 @@ class RNN(Cell):
         return hidden, HiddenState(hidden)
 
 
+# Keras' class for the equations and variables of exactly this class, not of one derived from it.
+KERAS_CLASSES: dict[type[Cell], Any] = {
+    LSTM: tf.keras.layers.LSTMCell,
+    GRU: tf.keras.layers.GRUCell,
+    RNN: tf.keras.layers.SimpleRNNCell,
+}
+
+
 class KerasCell(Cell):
     """A cell whose variables and step are those of Keras' own class.
 
     Args:
-        cell_type: the class with the same equations; its `keras_class` is used.
+        cell_type: the class with the same equations, one of `KERAS_CLASSES`.
         features, units, seeds, initializer, forget_bias, dtype: as for `Cell`; the initial values
             are those of `cell_type`.
     """
@@ -179,7 +182,7 @@ class KerasCell(Cell):
     ) -> None:
         tf.Module.__init__(self)  # not Cell's, which would create the variables
         self.units, self.dtype, self.state_type = units, dtype, cell_type.state_type
-        self.keras_cell = cell_type.keras_class(
+        self.keras_cell = KERAS_CLASSES[cell_type](
             units,
             kernel_initializer="zeros",
             recurrent_initializer="zeros",

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import tensorflow as tf
 
-from tf_lstm.cells import Cell, KerasCell
+from tf_lstm.cells import KERAS_CLASSES, Cell, KerasCell
 from tf_lstm.initializers import new_projection
 from tf_lstm.recurrence import UNROLLED, BidirectionalLayer, Engine, Layer, project
 from tf_lstm.rows import IMAGE_SIZE, count_features, images_to_rows
@@ -141,6 +141,6 @@ def new_cell(
         "forget_bias": recipe.forget_bias,
         "dtype": dtype,
     }
-    if keras and cell_type.keras_class:
+    if keras and cell_type in KERAS_CLASSES:
         return KerasCell(cell_type, features, recipe.units, seeds, **options)
     return cell_type(features, recipe.units, seeds, **options)
