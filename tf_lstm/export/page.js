@@ -172,6 +172,8 @@ function show() {
     bar.className = rows && predicted[chosen - 1] === label ? "predicted" : "";
     percent.textContent = rows ? `${(100 * probability).toFixed(1)} %` : "";
   });
+  const now = rows && predicted[chosen - 1]; // a screen reader speaks this instead of the bars
+  element("row").ariaValueText = rows ? `${chosen}: ${names[now]}, ${(100 * rows[chosen - 1][now]).toFixed(0)} %` : `${chosen}`;
 }
 
 function draw(from, to) {
@@ -180,12 +182,16 @@ function draw(from, to) {
   pen.moveTo(...from);
   pen.lineTo(...to);
   pen.stroke();
+  pen.beginPath(); // a dot, because a line without length leaves nothing
+  pen.arc(...to, PEN / 2, 0, 2 * Math.PI);
+  pen.fill();
   if (!scheduled) requestAnimationFrame(update); // at most one prediction for each frame
   scheduled = true;
 }
 
 function clear() {
   pen.clearRect(0, 0, PAPER, PAPER);
+  if (down) movePen(" "); // lifts the keyboard's pen
   update();
 }
 
@@ -237,7 +243,8 @@ if (names.some((name) => name.length > 2)) element("classes").className = "long"
 for (const name of names) {
   add(element("classes"), "span", name).title = name;
   add(element("bars"), "span", name);
-  bars.push([add(add(element("bars"), "span"), "i"), add(element("bars"), "output")]);
+  bars.push([add(add(element("bars"), "span"), "i"), add(element("bars"), "span")]);
+  bars.at(-1)[1].className = "percent";
 }
 for (const row of [1, 7, 14, 21, 28]) add(element("scale"), "span", row).style.top = `${(100 * (row - 0.5)) / ROWS}%`;
 add(element("note"), "span", ` Network: ${network.title}.`);
