@@ -1,6 +1,7 @@
 """What scripts/plot_row_predictions.py does after it has parsed its flags."""
 
 import argparse
+import os
 from pathlib import Path
 
 from matplotlib.figure import Figure
@@ -32,16 +33,19 @@ def plot(flags: argparse.Namespace) -> None:
     for run in runs:
         run.require_rows()
     is_summary = flags.kind == "summary"
-    figure, title = plot_summary(flags, runs) if is_summary else plot_image(flags, runs[0])
+    figure, result = plot_summary(flags, runs) if is_summary else plot_image(flags, runs[0])
     if figure is not None:
         save_figure(figure, flags.output)
-    print(f"{title}: {short_path(flags.output)}")
+    print(f"{result}\nfigure {short_path(flags.output)}")
     if flags.show:
         show_figure(figure)
 
 
 def plot_image(flags: argparse.Namespace, run: Run) -> tuple[Figure | None, str]:
-    """The figure of one image, or None for an animation, which is saved already; and its title."""
+    """The figure of one image, and a line with the prediction.
+
+    The figure is None for an animation, which is saved already.
+    """
     recipe = run.recipe
     layers = (recipe.input_projection, recipe.layers, recipe.bidirectional, recipe.pad_columns)
     if flags.kind == "diagram" and layers != (True, 1, False, 0):
@@ -54,18 +58,40 @@ def plot_image(flags: argparse.Namespace, run: Run) -> tuple[Figure | None, str]
         image, label = prepare_photo(flags.image), None
         title = f"{Path(flags.image).name}, as the network sees it"
     else:
-        dataset = load_dataset(flags.data or run.settings["data"]["source"], recipe.validation)
+        dataset = load_run_data(run, flags.data)
         split, index = getattr(dataset, flags.split), choose_index(flags, dataset)
         image, label = split.images[index], int(split.labels[index])
         title = f"{dataset.name}, {flags.split} image {index}"
-    title = f"{title}, run {run.folder.name}"
+    title = f"{title}, run {folder_of(run).name}"
     probabilities = row_predictions(model, image[None])[0]  # (time steps, classes)
     prediction = Prediction(image, label, probabilities, title, run.class_names)
+    result = f"{title}: {prediction.summarize()}"
     if flags.kind == "animate":
         save_animation(prediction, flags.output)
-        return None, title
+        return None, result
     figures = {"depth": row_depth_figure, "diagram": network_figure, None: row_predictions_figure}
-    return figures[flags.kind](prediction), title
+    return figures[flags.kind](prediction), result
+
+
+def load_run_data(run: Run, named: str | None) -> Dataset:
+    """The data that --data names, or the data that the run was trained on.
+
+    Raises:
+        UserError: the run's data cannot be loaded, or has changed since.
+    """
+    recorded = run.settings["data"]
+    dataset = load_dataset(named or recorded["source"], run.recipe.validation)
+    if named is None and dataset.checksum != recorded["checksum"]:
+        raise UserError(
+            f"{dataset.source} is no longer the data that {run.folder} was trained on: name the "
+            "data to use with --data."
+        )
+    return dataset
+
+
+def folder_of(run: Run) -> Path:
+    """The run's folder with its name, even if it was given as "." or ".."."""
+    return Path(os.path.abspath(run.folder))
 
 
 def chosen_split(flags: argparse.Namespace, dataset: Dataset) -> Split:
@@ -77,7 +103,11 @@ def chosen_split(flags: argparse.Namespace, dataset: Dataset) -> Split:
 
 
 def choose_index(flags: argparse.Namespace, dataset: Dataset) -> int:
-    """The index of the image to plot: --index, or the first of --digit, or an instructive 4."""
+    """The index of the image to plot: --index, or the first of --digit.
+
+    Without these flags, it is an instructive 4 of MNIST; in other data, the first image of class
+    4, or the first image if there is none.
+    """
     labels = chosen_split(flags, dataset).labels
     if flags.index is not None:
         if flags.index < len(labels):
@@ -90,6 +120,8 @@ def choose_index(flags: argparse.Namespace, dataset: Dataset) -> int:
         return INSTRUCTIVE_INDEX
     digit = 4 if flags.digit is None else flags.digit
     indices = (labels == digit).nonzero()[0]
+    if not len(indices) and flags.digit is None:
+        return 0
     if not len(indices):
         name = dataset.class_names[digit]
         raise UserError(f"No {flags.split} image is a {name}: choose another --digit.")
@@ -98,11 +130,11 @@ def choose_index(flags: argparse.Namespace, dataset: Dataset) -> int:
 
 def plot_summary(flags: argparse.Namespace, runs: list[Run]) -> tuple[Figure, str]:
     """The figure of the statistics of all images, whose tables are saved already; and its title."""
-    first, names = runs[0], [run.folder.name for run in runs]
+    first, names = runs[0], [folder_of(run).name for run in runs]
     if len(set(names)) < len(names):
         raise UserError("Two runs of --summary have the same name: rename a folder.")
     models = [run.best_model() for run in runs]
-    dataset = load_dataset(flags.data or first.settings["data"]["source"], first.recipe.validation)
+    dataset = load_run_data(first, flags.data)
     split = chosen_split(flags, dataset)
     reference = reference_accuracies(flags.reference, dataset.name) if flags.reference else {}
     statistics_by_run = {
