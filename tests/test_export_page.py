@@ -193,7 +193,9 @@ def test_a_screen_reader_finds_the_slider_s_name_and_one_live_region(browser, pa
     assert slider["value"]["value"] in (28, "28")
     spoken = browser.evaluate("element('row').ariaValueText")
     assert spoken == f"28: {predicted}, {confidence:.0f} %"
-    live = browser.evaluate("document.querySelectorAll('output, [aria-live], [role=status]').length")
+    live = browser.evaluate(
+        "document.querySelectorAll('output, [aria-live], [role=status]').length"
+    )
     assert live == 1
 
 

@@ -19,7 +19,7 @@ def read_csv(name):
 
 
 def accuracy_after(folder, run, row, digits=1):
-    lines = read_csv(f"{folder}/accuracy.csv")
+    lines = read_csv(f"gallery/{folder}/accuracy.csv")
     (line,) = [
         line for line in lines if (line["run"], line["digit"], line["row"]) == (run, "all", row)
     ]
@@ -27,7 +27,7 @@ def accuracy_after(folder, run, row, digits=1):
 
 
 def first_row_above(folder, run, accuracy):
-    lines = read_csv(f"{folder}/accuracy.csv")
+    lines = read_csv(f"gallery/{folder}/accuracy.csv")
     return min(
         int(line["row"])
         for line in lines
@@ -53,7 +53,7 @@ def numbers_of_the_summaries():
     yield f"exceeds 50 % from row {first_row_above('row_summary', 'basic', 0.5)} on"
     commits = [
         int(line["row"])
-        for line in read_csv("row_summary/commit_rows.csv")
+        for line in read_csv("gallery/row_summary/commit_rows.csv")
         if line["run"] == "default"
         for _ in range(int(line["images"]))
     ]
@@ -61,7 +61,7 @@ def numbers_of_the_summaries():
     assert 0.55 < np.mean(np.array(commits) <= 8) < 0.65 and "six in ten test images" in FRONT_PAGE
     (stop,) = [
         line
-        for line in read_csv("row_summary/early_exit.csv")
+        for line in read_csv("gallery/row_summary/early_exit.csv")
         if (line["run"], line["threshold"]) == ("default", "0.95")
     ]
     yield f"at a confidence of 95 %, the network reads {float(stop['mean_rows']):.1f} rows"
