@@ -23,7 +23,7 @@ from tf_lstm.terminal.flags import REPOSITORY, FlagParser, number
 
 TUTORIAL = Path("figures/tutorial.png")  # where tutorial.py writes its figure
 PLOT = "plot_row_predictions.py"
-REFERENCES = " --reference figures/reference_by_row.csv"
+REFERENCES = " --reference figures/gallery/reference_by_row.csv"
 STEPS = (  # minutes on two cores, and the command; RUNS and FIGURES stand for folders
     (1.0, "tutorial.py"),
     (0.5, "train_mnist.py --recipe basic --run RUNS/basic --overwrite"),

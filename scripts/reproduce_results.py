@@ -42,8 +42,8 @@ def parse_flags() -> argparse.Namespace:
     flag("--seed", "the first seed", 0, type=number(int, 0, 10**6))
     flag("--precision", "as for train_mnist.py", PRECISIONS[0], choices=PRECISIONS)
     parser.add_data()
-    parser.add_output("figures/results.csv", ".csv", help="file of all finished runs, with a table "
-                      "(.md) and a figure (.png) beside it")  # fmt: skip
+    parser.add_output("figures/gallery/results.csv", ".csv", help="file of all finished runs, "
+                      "with a table (.md) and a figure (.png) beside it")  # fmt: skip
     return parser.parse_args()
 
 

@@ -8,18 +8,19 @@ import numpy as np
 import pytest
 
 FIGURES = Path(__file__).resolve().parents[1] / "figures"
+GALLERY = FIGURES / "gallery"
 ROWS = ("7", "10", "14", "18", "21", "28")  # read; lines of a table in results.md
 PAGE = " ".join((FIGURES / "README.md").read_text(encoding="utf-8").split())
 FRONT_PAGE = " ".join((FIGURES.parent / "README.md").read_text(encoding="utf-8").split())
 
 
 def read_csv(name):
-    with open(FIGURES / name, encoding="utf-8", newline="") as file:
+    with open(GALLERY / name, encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
 
 def accuracy_after(folder, run, row, digits=1):
-    lines = read_csv(f"gallery/{folder}/accuracy.csv")
+    lines = read_csv(f"{folder}/accuracy.csv")
     (line,) = [
         line for line in lines if (line["run"], line["digit"], line["row"]) == (run, "all", row)
     ]
@@ -27,7 +28,7 @@ def accuracy_after(folder, run, row, digits=1):
 
 
 def first_row_above(folder, run, accuracy):
-    lines = read_csv(f"gallery/{folder}/accuracy.csv")
+    lines = read_csv(f"{folder}/accuracy.csv")
     return min(
         int(line["row"])
         for line in lines
@@ -37,7 +38,7 @@ def first_row_above(folder, run, accuracy):
 
 def table_rows(name):
     """The cells of the first line of a Markdown table for each of its first columns."""
-    lines = (FIGURES / name).read_text(encoding="utf-8").splitlines()
+    lines = (GALLERY / name).read_text(encoding="utf-8").splitlines()
     rows = [line.strip("| ").split(" | ") for line in lines if line.startswith("| ")]
     return {row[0]: row for row in reversed(rows)}
 
@@ -53,7 +54,7 @@ def numbers_of_the_summaries():
     yield f"exceeds 50 % from row {first_row_above('row_summary', 'basic', 0.5)} on"
     commits = [
         int(line["row"])
-        for line in read_csv("gallery/row_summary/commit_rows.csv")
+        for line in read_csv("row_summary/commit_rows.csv")
         if line["run"] == "default"
         for _ in range(int(line["images"]))
     ]
@@ -61,7 +62,7 @@ def numbers_of_the_summaries():
     assert 0.55 < np.mean(np.array(commits) <= 8) < 0.65 and "six in ten test images" in FRONT_PAGE
     (stop,) = [
         line
-        for line in read_csv("gallery/row_summary/early_exit.csv")
+        for line in read_csv("row_summary/early_exit.csv")
         if (line["run"], line["threshold"]) == ("default", "0.95")
     ]
     yield f"at a confidence of 95 %, the network reads {float(stop['mean_rows']):.1f} rows"
@@ -81,7 +82,7 @@ def mean(row):
 
 def epoch_ratios(batch_size):
     """The ratios in benchmark.md's table for a batch size, with 128 units, by system."""
-    text = (FIGURES / "benchmark.md").read_text(encoding="utf-8")
+    text = (GALLERY / "benchmark.md").read_text(encoding="utf-8")
     _, _, table = text.partition(f"batch size {batch_size}, units 128, layers 1, time steps 28\n")
     rows = [line.strip("| ").split(" | ") for line in table.split("\nbatch size")[0].splitlines()]
     return {row[0]: f"{row[3]} times" for row in rows if len(row) > 3}

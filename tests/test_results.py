@@ -277,13 +277,13 @@ def test_the_script_runs_what_is_missing_and_nothing_twice(reproduce, tmp_path):
     copy = tmp_path / "repository"
     output, errors = finish(reproduce())
     assert errors == "" and "quick, seed 0: run 1 of 1" in output
-    (result,) = read_results(copy / "figures" / "results.csv")
+    (result,) = read_results(copy / "figures" / "gallery" / "results.csv")
     test = open_run(copy / "runs" / "results" / "quick-0").read_result()
     assert test.accuracy == pytest.approx(result.test_accuracy, abs=1e-6)
     row_accuracies = [float(text) for text in result.row_accuracies.split()]
     assert len(row_accuracies) == 28 and row_accuracies[-1] == round(test.accuracy, 4)
-    assert (copy / "figures" / "results.png").read_bytes().startswith(b"\x89PNG")
-    table = (copy / "figures" / "results.md").read_text()
+    assert (copy / "figures" / "gallery" / "results.png").read_bytes().startswith(b"\x89PNG")
+    table = (copy / "figures" / "gallery" / "results.md").read_text()
     shutil.rmtree(copy / "runs")
     output, errors = finish(reproduce())
     assert errors == "" and "run 1" not in output
