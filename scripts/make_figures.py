@@ -1,12 +1,15 @@
 """Recreate the figures of the first two sections of figures/README.md, training included.
 
-This takes about half an hour. The reference networks are not trained again if their accuracies are
-in figures/reference_by_row.csv. reproduce_results.py and the other scripts in benchmarks/ recreate
-the results and the tables.
+This takes about half an hour. With MNIST, the figures are written to figures/gallery/ and the runs
+to runs/gallery/; with other data, to folders beside these that are named after the data. The
+networks of benchmarks/reference_networks.py are not trained again. reproduce_results.py and the
+scripts in benchmarks/ recreate the results and the tables.
 """
 
 import argparse
 import os
+import re
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -15,35 +18,37 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from tf_lstm.terminal.errors import UserError
 from tf_lstm.terminal.exit import run_program, run_script
+from tf_lstm.terminal.files import atomic_path
 from tf_lstm.terminal.flags import REPOSITORY, FlagParser, number
 
-RUNS = "runs/figures"
+TUTORIAL = Path("figures/tutorial.png")  # where tutorial.py writes its figure
 PLOT = "plot_row_predictions.py"
-STEPS = (  # minutes on two cores, and the command
+REFERENCES = " --reference figures/gallery/reference_by_row.csv"
+STEPS = (  # minutes on two cores, and the command; RUNS and FIGURES stand for folders
     (1.0, "tutorial.py"),
-    (0.5, f"train_mnist.py --recipe basic --run {RUNS}/basic --overwrite"),
-    (1.0, f"train_mnist.py --run {RUNS}/default --overwrite"),
-    (0.2, f"{PLOT} --run {RUNS}/default"),
-    (0.2, f"{PLOT} --run {RUNS}/basic --output figures/row_predictions_basic.png"),
-    (0.3, f"{PLOT} --animate --run {RUNS}/default"),
-    (0.2, f"{PLOT} --depth --run {RUNS}/default"),
-    (0.2, f"{PLOT} --diagram --run {RUNS}/default"),
-    (1.0, f"train_mnist.py --set loss_rows=last --run {RUNS}/last-row --overwrite"),
+    (0.5, "train_mnist.py --recipe basic --run RUNS/basic --overwrite"),
+    (1.0, "train_mnist.py --run RUNS/default --overwrite"),
+    (0.2, f"{PLOT} --run RUNS/default --output FIGURES/row_predictions.png"),
+    (0.2, f"{PLOT} --run RUNS/basic --output FIGURES/row_predictions_basic.png"),
+    (0.3, f"{PLOT} --animate --run RUNS/default --output FIGURES/row_predictions.gif"),
+    (0.2, f"{PLOT} --depth --run RUNS/default --output FIGURES/row_depth.png"),
+    (0.2, f"{PLOT} --diagram --run RUNS/default --output FIGURES/network.png"),
+    (1.0, "train_mnist.py --set loss_rows=last --run RUNS/last-row --overwrite"),
     (
         0.5,
-        f"{PLOT} --summary --run {RUNS}/default --compare {RUNS}/last-row --compare {RUNS}/basic",
+        f"{PLOT} --summary --run RUNS/default --compare RUNS/last-row --compare RUNS/basic "
+        "--output FIGURES/row_summary.png",
     ),
-    (6.0, "learn_alphabet.py --seeds 5 --output figures/alphabet.png"),
-    (0.5, "benchmarks/reference_networks.py --widths 32"),
+    (6.0, "learn_alphabet.py --seeds 5 --output FIGURES/alphabet.png"),
     (
         15.0,
         "train_mnist.py --recipe early --engine folded --precision mixed_bfloat16 "
-        f"--run {RUNS}/early --overwrite",
+        "--run RUNS/early --overwrite",
     ),
     (
         0.5,
-        f"{PLOT} --summary --run {RUNS}/early --compare {RUNS}/default "
-        "--reference figures/reference_by_row.csv --output figures/row_summary_early.png",
+        f"{PLOT} --summary --run RUNS/early --compare RUNS/default{REFERENCES} "
+        "--output FIGURES/row_summary_early.png",
     ),
 )
 
@@ -70,29 +75,48 @@ def resumed(arguments: list[str], data: str) -> list[str]:
     return ["--resume", folder, "--data", data] if interrupted else arguments
 
 
+def folder_name(data: str) -> str:
+    """The folder in figures/ and in runs/: "gallery" for MNIST, else one named after the data."""
+    return "gallery" if data == "MNIST" else re.sub(r"\W+", "-", data).strip("-")
+
+
 def main() -> None:
     flags = parse_flags()
     from tf_lstm.data.dataset import load_dataset
+    from tf_lstm.results.records import Reference, read_results
 
     # All commands use the same data. Its path is absolute, because they run in the repository.
-    data = load_dataset(flags.data).source
-    environment = os.environ | {"MNIST_DIR": data}
+    dataset = load_dataset(flags.data)
+    environment = os.environ | {"MNIST_DIR": dataset.source}
+    name = folder_name(dataset.name)
+    folders = {"FIGURES": f"figures/{name}", "RUNS": f"runs/{name}"}
+    references = read_results(REPOSITORY / REFERENCES.split()[1], Reference)
+    has_references = any(line.data == dataset.name for line in references)
     remaining = STEPS[flags.first - 1 :]
     minutes = [minutes for minutes, _ in remaining]
-    print(f"{len(remaining)} commands, about {sum(minutes):.0f} minutes on two cores", flush=True)
+    print(f"{len(remaining)} commands, about {sum(minutes):.0f} minutes on two cores")
+    print(f"data {dataset.name}, figures in {folders['FIGURES']}", flush=True)
     started = time.monotonic()
     for index, (_, command) in enumerate(remaining):
         left, place = sum(minutes[index:]), flags.first + index
+        if REFERENCES in command and not has_references:
+            print(f"\nThere are no reference networks for {dataset.name}: they are left out.")
+            command = command.replace(REFERENCES, "")
+        for stand_in, folder in folders.items():
+            command = command.replace(stand_in, folder)
         print(f"\n{place}/{len(STEPS)}, {left:.0f} min left: {command}", flush=True)
         script, *arguments = command.split()
         if index == 0:
-            arguments = resumed(arguments, data)
+            arguments = resumed(arguments, dataset.source)
         program = [sys.executable, REPOSITORY / "scripts" / script, *arguments]
         remedy = f"continue with --first {place}"
         if status := run_program(program, remedy, cwd=REPOSITORY, env=environment):
             raise UserError(
                 f"{script} failed with status {status}: fix what it reports above, and {remedy}."
             )
+        if script == "tutorial.py":  # it has no flags
+            with atomic_path(REPOSITORY / folders["FIGURES"] / TUTORIAL.name, (".png",)) as copy:
+                shutil.copyfile(REPOSITORY / TUTORIAL, copy)
     print(f"\nall done in {(time.monotonic() - started) / 60:.1f} minutes")
 
 

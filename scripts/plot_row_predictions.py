@@ -81,7 +81,7 @@ def check_combinations(parser: argparse.ArgumentParser, flags: argparse.Namespac
 def main() -> None:
     flags = parse_flags()
     import_tensorflow()
-    from tf_lstm.plots.command import plot
+    from tf_lstm.commands.plot import plot
 
     plot(flags)
 

@@ -42,8 +42,8 @@ def parse_flags() -> argparse.Namespace:
     flag("--seed", "the first seed", 0, type=number(int, 0, 10**6))
     flag("--precision", "as for train_mnist.py", PRECISIONS[0], choices=PRECISIONS)
     parser.add_data()
-    parser.add_output("figures/results.csv", ".csv", help="file of all finished runs, with a table "
-                      "(.md) and a figure (.png) beside it")  # fmt: skip
+    parser.add_output("figures/gallery/results.csv", ".csv", help="file of all finished runs, "
+                      "with a table (.md) and a figure (.png) beside it")  # fmt: skip
     return parser.parse_args()
 
 
@@ -145,8 +145,8 @@ def main() -> None:
     recipes = [RECIPES[name] for name in dict.fromkeys(names)]
     import_tensorflow()
     from tf_lstm.data.dataset import load_dataset
-    from tf_lstm.plots.results import results_figure
     from tf_lstm.plots.style import save_figure
+    from tf_lstm.results.figure import results_figure
     from tf_lstm.results.records import Result, add_result, current_results, locked, read_results
     from tf_lstm.results.tables import all_tables
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
-from tf_lstm.runs.published import read_test_accuracies
 
 from tf_lstm.data.synthetic import render_digits
 from tf_lstm.runs.locate import open_run
+from tf_lstm.runs.published import read_test_accuracies
 
 
 def write_digits(path: Path, count: int, test_count: int = 90) -> Path:

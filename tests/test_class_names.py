@@ -7,16 +7,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from saved_runs import write_digits
 
 from tf_lstm.data.class_names import DIGITS
 from tf_lstm.data.dataset import load_dataset
 from tf_lstm.data.synthetic import render_digits
-from tf_lstm.plots.animation import plot_frame
+from tf_lstm.plots.animation import plot_frame, save_animation
 from tf_lstm.plots.depth import row_depth_figure
-from tf_lstm.plots.drawing_pad import DrawingPad
 from tf_lstm.plots.row_predictions import Prediction, row_predictions_figure
 from tf_lstm.plots.statistics import row_statistics
+from tf_lstm.plots.style import save_figure, shorten
 from tf_lstm.plots.summary import row_summary_figure
 from tf_lstm.runs.locate import open_run
 from tf_lstm.runs.training import train_run
@@ -49,21 +50,22 @@ def test_without_that_file_the_digits_are_the_names(tmp_path):
     assert load_dataset(write_digits(tmp_path / "digits.npz", 120)).class_names == DIGITS
 
 
-def test_a_class_without_a_line_is_named_by_its_digit(data):
-    (data.parent / "classes.txt").write_text("up\ndown\n", encoding="utf-8-sig")
-    assert load_dataset(data).class_names == ("up", "down", *DIGITS[2:])
+def test_blank_lines_at_the_end_are_ignored(data):
+    with open(data.parent / "classes.txt", "a", encoding="utf-8") as file:
+        file.write("\n\n")
+    assert load_dataset(data).class_names == NAMES
 
 
 @pytest.mark.parametrize(
     "content",
     [
         "\n".join([*NAMES, "one more"]),
-        "twice\ntwice\n",
-        "a\n\nb\n",
-        "x" * 21,
-        "5\n",  # class 5 has that name too
-        "$a$\n",
-        "tab\tin it\n",
+        "\n".join(NAMES[:9]),
+        "\n".join(["", *NAMES[:9]]),
+        "\n".join([*NAMES[:9], NAMES[0]]),
+        "\n".join([*NAMES[:9], "x" * 21]),
+        "\n".join([*NAMES[:9], "$a$"]),
+        "\n".join([*NAMES[:9], "tab\tin it"]),
         b"\xff\xfe\x00",
     ],
 )
@@ -120,19 +122,53 @@ def t_size(axes):
     return min(label.get_fontsize() for label in axes.get_xticklabels())
 
 
-def test_depth_animation_and_drawing_pad_have_the_names():
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
+def test_depth_and_animation_have_the_names():
     depth = row_depth_figure(PREDICTION)
     frame = Figure(figsize=(8.5, 4.2))
     plot_frame(frame, PREDICTION, 21)
-    pad = FigureCanvasAgg(Figure(figsize=(11, 4.1))).figure
-    DrawingPad(pad, lambda images: PROBABILITIES[: len(images)], NAMES)
-    for figure, count in ((depth, 1), (frame, 1), (pad, 2)):
+    for figure in (depth, frame):
         assert_all_within(figure)
-        assert count_named_axes(figure) == count
+        assert count_named_axes(figure) == 1
         assert not re.search(r"\bdigit\b", texts_of(figure))
+
+
+WIDE = ("LONG SLEEVED SWEATER", *(f"{label} with long sleeves"[:20] for label in range(9)))
+
+
+def test_the_longest_names_fit():
+    prediction = Prediction(IMAGES[0], 0, PROBABILITIES[0], "a title", WIDE)
+    frame = Figure(figsize=(8.5, 4.2))
+    plot_frame(frame, prediction, 21)
+    for figure in (row_predictions_figure(prediction), row_depth_figure(prediction), frame):
+        figure.draw_without_rendering()
+        boxes = [text.get_window_extent() for text in figure.texts]
+        boxes += [legend.get_window_extent() for legend in figure.legends]
+        boxes += [axes.get_tightbbox() for axes in figure.axes]
+        assert all(-1 <= box.x0 and box.x1 <= figure.bbox.width for box in boxes)
+        assert all(-1 <= box.y0 for box in boxes)
+
+
+@pytest.mark.parametrize(
+    "name, shown",
+    [
+        ("long sleeves", "long sleeves"),
+        ("LONG SLEEVES", "LONG SLE…"),
+        ("上衣裤子套衫", "上衣裤子套衫"),
+        ("上衣裤子套衫连裙", "上衣裤子套衫…"),
+    ],
+)
+def test_names_are_shortened_by_their_width(name, shown):
+    assert shorten(name) == shown
+
+
+@pytest.mark.filterwarnings("error")
+def test_characters_that_the_font_lacks_are_reported_in_one_sentence(tmp_path, capsys):
+    names = ("上衣", "裤子", *NAMES[2:])
+    prediction = Prediction(IMAGES[0], LABEL, PROBABILITIES[0], "a title", names)
+    save_figure(row_predictions_figure(prediction), tmp_path / "figure.png")
+    save_animation(prediction, tmp_path / "figure.gif")
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 2 and all(set("上衣裤子") <= set(line) for line in lines)
 
 
 def test_the_summary_has_the_names():

@@ -7,6 +7,7 @@ import runpy
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -230,11 +231,64 @@ def test_a_page_needs_a_run_that_reads_row_by_row(name, export, tmp_path):
     assert export("--run", other.folder, "--output", tmp_path / "a.npz") == (0, "")
 
 
-def test_litert_without_an_operation_is_refused_in_one_sentence(tmp_path):
+def test_a_network_that_litert_cannot_hold_is_refused_with_the_converter_s_reason(tmp_path):
     shuffled = build_model(Recipe(units=4, eval_row_order="shuffled"))
-    with pytest.raises(UserError, match="LiteRT lacks an operation"):
+    with pytest.raises(UserError, match=r"StatelessRandom\w+' op is neither") as report:
         save_litert(shuffled, tmp_path / "a.tflite")
+    assert "\n" not in str(report.value) and len(str(report.value)) < 300
     assert not [*tmp_path.iterdir()]
+
+
+@pytest.mark.parametrize("message", ["", "no space for tensors\nat line 2", "x " * 1000])
+def test_any_failure_of_the_converter_is_one_sentence(message, small, tmp_path, monkeypatch):
+    def fail():
+        raise RuntimeError(message)
+
+    converter = SimpleNamespace(convert=fail)
+    monkeypatch.setattr(tf.lite.TFLiteConverter, "from_saved_model", lambda folder: converter)
+    with pytest.raises(UserError) as report:
+        save_litert(small, tmp_path / "a.tflite")
+    assert (message.partition("\n")[0] or "RuntimeError")[:100] in str(report.value)
+    assert "\n" not in str(report.value) and len(str(report.value)) < 300
+
+
+def test_images_of_other_types_are_refused(small, tmp_path):
+    """Except NumPy arrays by a SavedModel, which TensorFlow casts before the network sees them."""
+    save_saved_model(small, tmp_path / "a.savedmodel")
+    save_litert(small, tmp_path / "a.tflite")
+    signatures = tf.saved_model.load(str(tmp_path / "a.savedmodel")).signatures
+    lite = tf.lite.Interpreter(str(tmp_path / "a.tflite")).get_signature_runner("row_predictions")
+    for images in (IMAGES / 255, IMAGES > 9):
+        with pytest.raises(tf.errors.InvalidArgumentError, match="expected to be a uint8 tensor"):
+            signatures["classify"](images=tf.constant(images))
+        with pytest.raises(ValueError, match="expected type UINT8"):
+            lite(images=images)
+
+
+def test_litert_refuses_an_empty_batch_and_works_on(small, tmp_path):
+    save_litert(small, tmp_path / "a.tflite")
+    lite = tf.lite.Interpreter(str(tmp_path / "a.tflite")).get_signature_runner("row_predictions")
+    with pytest.raises(RuntimeError, match="NumElements"):
+        lite(images=IMAGES[:0])
+    assert lite(images=IMAGES)["probabilities"].shape == (7, 28, 10)
+
+
+def test_a_path_with_characters_of_a_pattern_is_just_a_path(small, tmp_path):
+    folder = tmp_path / "a[1]*?"
+    folder.mkdir()
+    for suffix, save in SAVE.items():
+        save(small, folder / f"model.{suffix}")
+    assert sorted(path.suffix[1:] for path in folder.iterdir()) == sorted(SAVE)
+
+
+@pytest.mark.parametrize("here, place", [(".", "."), ("checkpoints", "..")])
+def test_the_page_of_the_current_folder_has_the_folder_s_name(
+    here, place, export, tmp_path, monkeypatch
+):
+    run = new_run(tmp_path / "toy", Recipe(units=4))
+    monkeypatch.chdir(run.folder / here)
+    assert export("--run", place) == (0, "")
+    assert '"title": "toy, ' in (tmp_path / "toy.html").read_text(encoding="utf-8")
 
 
 def test_without_an_output_the_page_is_beside_the_run_and_below_1_mb(run, export):
@@ -242,3 +296,18 @@ def test_without_an_output_the_page_is_beside_the_run_and_below_1_mb(run, export
     page = run.folder.with_name("toy.html")
     assert 500_000 < page.stat().st_size < 1_000_000
     assert not re.search(r"https?:|src=|@import|url\(", page.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("display, opened", [("DISPLAY", True), ("DISPLAY", False), (None, None)])
+def test_drawing_opens_the_page_or_names_it(display, opened, run, monkeypatch, capfd):
+    for variable in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"):
+        monkeypatch.delenv(variable, raising=False)
+    if display:
+        monkeypatch.setenv(display, ":0")
+    addresses = []
+    monkeypatch.setattr("webbrowser.open", lambda url: addresses.append(url) or opened)
+    monkeypatch.setattr(sys, "argv", ["draw_digit.py", "--run", str(run.folder)])
+    runpy.run_path(str(REPOSITORY / "scripts" / "draw_digit.py"), run_name="__main__")
+    page = run.folder.with_name("toy.html")
+    assert page.exists() and str(page) in capfd.readouterr().out
+    assert addresses == ([page.as_uri()] if display else [])

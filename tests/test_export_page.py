@@ -94,10 +94,14 @@ def test_the_page_predicts_100_images_as_the_model_does(browser, page, model):
         {"layers": 3, "input_projection": False},
         {"layers": 2, "pad_columns": 14},
         {"pad_columns": 14, "pad_position": "between", "pixel_offset": 1.0},
+        {"cell": "gru", "layers": 2},
+        {"cell": "rnn"},
     ],
 )
 def test_the_page_predicts_what_other_networks_predict(changes, browser, tmp_path):
     other = new_model(Recipe(units=12, **changes))
+    for variable in other.variables_by_name.values():
+        variable.assign_add(0.02 * np.random.default_rng(1).normal(size=variable.shape))
     save_page(other, tmp_path / "other.html", "other", DIGITS)
     browser.open(tmp_path / "other.html")
     expected = row_predictions(other, IMAGES[:9])
@@ -163,6 +167,57 @@ def test_the_keyboard_draws_and_clears(browser, page):
     ink, seen, rows = shown(browser)
     assert not ink.any() and seen is rows is None
     assert text(browser, "sentence") == "The paper is empty."
+
+
+def test_clearing_lifts_the_keyboard_s_pen(browser, page):
+    browser.open(page)
+    press(browser, "Tab", " ", "ArrowDown", "Delete", "ArrowDown", "ArrowDown")
+    ink, _, _ = shown(browser)
+    assert not ink.any() and browser.evaluate("element('pen').className") == ""
+
+
+@pytest.mark.parametrize("pointer", ["mouse", "pen"])
+def test_a_tap_leaves_a_dot(pointer, browser, page):
+    browser.open(page)
+    browser.draw(stroke(browser, [(0.5, 0.5)] * 2, steps=1)[:1], pointer)
+    ink, seen, _ = shown(browser)
+    width = browser.evaluate("PEN")
+    assert ink[140, 140] == 1 and np.isclose(ink.sum(), np.pi * width**2 / 4, rtol=0.05)
+    assert seen is not None
+
+
+def test_a_screen_reader_finds_the_slider_s_name_and_one_live_region(browser, page):
+    browser.open(page)
+    browser.draw(stroke(browser, FOUR[0]))
+    _, _, rows = shown(browser)
+    nodes = browser.call("Accessibility.getFullAXTree")["nodes"]
+    (slider,) = (node for node in nodes if node.get("role", {}).get("value") == "slider")
+    assert slider["name"]["value"] == "After row"
+    predicted, confidence = np.argmax(rows[-1]), 100 * np.max(rows[-1])
+    assert slider["value"]["value"] in (28, "28")
+    spoken = browser.evaluate("element('row').ariaValueText")
+    assert spoken == f"28: {predicted}, {confidence:.0f} %"
+    live = browser.evaluate(
+        "document.querySelectorAll('output, [aria-live], [role=status]').length"
+    )
+    assert live == 1
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_forced_colors_keep_the_bars_and_the_paper(scheme, browser, page):
+    browser.open(page, scheme=scheme)
+    forced = {"name": "forced-colors", "value": "active"}
+    features = [forced, {"name": "prefers-color-scheme", "value": scheme}]
+    browser.call("Emulation.setEmulatedMedia", features=features)
+    browser.draw(stroke(browser, FOUR[0]))
+    shown(browser)
+    assert browser.evaluate("matchMedia('(forced-colors: active)').matches")
+    color = "getComputedStyle({}).backgroundColor"
+    bars = {browser.evaluate(color.format(f"bars[{label}][0]")) for label in range(10)}
+    assert len(bars) == 2  # the predicted class differs
+    section = browser.evaluate(color.format("document.querySelector('section')"))
+    assert section not in bars
+    assert browser.evaluate(color.format("paper")) == "rgb(255, 255, 255)"
 
 
 def test_the_rows_read_can_be_chosen(browser, page):

@@ -37,9 +37,43 @@ def test_every_command_has_the_same_data(make_figures, tmp_path, monkeypatch, ca
     monkeypatch.setattr(make_figures, "STEPS", [(0.1, "works.py one"), (0.2, "works.py two")])
     make_figures.main()
     lines = capfd.readouterr().out.splitlines()
-    assert [line for line in lines if "digits.npz" in line] == [
+    assert [line for line in lines if line.endswith("digits.npz")] == [
         f"{name} {tmp_path / 'digits.npz'}" for name in ("one", "two")
     ]
+
+
+@pytest.mark.parametrize(
+    "data, folder",
+    [
+        ("MNIST", "gallery"),
+        ("clothes/ (not MNIST)", "clothes-not-MNIST"),
+        ("synthetic digits, tested on MNIST", "synthetic-digits-tested-on-MNIST"),
+    ],
+)
+def test_only_the_figures_of_mnist_go_to_the_gallery(data, folder, make_figures):
+    assert make_figures.folder_name(data) == folder
+
+
+def test_other_data_has_folders_of_its_own_and_no_reference_networks(
+    make_figures, tmp_path, monkeypatch, capfd
+):
+    command = f"works.py FIGURES/a.png{make_figures.REFERENCES} --run RUNS/early"
+    monkeypatch.setattr(make_figures, "STEPS", [(0.1, command)])
+    make_figures.main()
+    output = capfd.readouterr().out
+    folder = "digits-npz-not-MNIST"
+    assert f"works.py figures/{folder}/a.png --run runs/{folder}/early\n" in output
+    assert "--reference" not in output and "reference networks" in output
+
+
+def test_the_tutorial_s_figure_is_copied(make_figures, tmp_path, monkeypatch):
+    write = "open('figures/tutorial.png', 'w').write('a figure')"
+    (tmp_path / "scripts" / "tutorial.py").write_text(write)
+    (tmp_path / "figures").mkdir()
+    monkeypatch.setattr(make_figures, "STEPS", [(0.1, "tutorial.py")])
+    make_figures.main()
+    copy = tmp_path / "figures" / "digits-npz-not-MNIST" / "tutorial.png"
+    assert copy.read_text() == "a figure"
 
 
 @pytest.mark.parametrize("script, kind", [("fails.py", UserError), ("stops.py", Interrupted)])
@@ -53,7 +87,8 @@ def test_a_command_that_ends_early_can_be_continued(script, kind, make_figures, 
     capfd.readouterr()
     make_figures.main()
     lines = capfd.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines if "digits.npz" in line] == ["two", "three"]
+    ends = [line for line in lines if line.endswith("digits.npz")]
+    assert [line.split()[0] for line in ends] == ["two", "three"]
 
 
 @pytest.mark.parametrize(
@@ -65,12 +100,12 @@ def test_a_command_that_ends_early_can_be_continued(script, kind, make_figures, 
     ],
 )
 def test_an_interrupted_training_is_resumed(files, continued, make_figures, tmp_path):
-    folder = tmp_path / "runs" / "figures" / "early"
+    folder = tmp_path / "runs" / "gallery" / "early"
     folder.mkdir(parents=True)
     for file in files:
         (folder / file).touch()
-    arguments = ["--recipe", "early", "--run", "runs/figures/early", "--overwrite"]
-    resume = ["--resume", "runs/figures/early", "--data", "digits.npz"]
+    arguments = ["--recipe", "early", "--run", "runs/gallery/early", "--overwrite"]
+    resume = ["--resume", "runs/gallery/early", "--data", "digits.npz"]
     assert make_figures.resumed(arguments, "digits.npz") == (resume if continued else arguments)
-    plot = ["--run", "runs/figures/early"]
+    plot = ["--run", "runs/gallery/early"]
     assert make_figures.resumed(plot, "digits.npz") == plot

@@ -18,6 +18,7 @@ from tf_lstm.data.synthetic import render_digits
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 FIGURES = REPOSITORY / "figures"
+GALLERY = FIGURES / "gallery"
 FOLDERS = (".", "tf_lstm", "tf_lstm/export", "scripts", "figures", "tests")
 PAGES = {  # by folder
     folder: (REPOSITORY / folder / "README.md").read_text(encoding="utf-8")
@@ -128,7 +129,7 @@ def test_commands_run_as_written(tmp_path):
     data = tmp_path / "mnist.npz"
     np.savez(data, x_train=x_train, y_train=y_train, x_test=x_test, y_test=y_test)
     Image.fromarray(255 - x_test[0]).resize((280, 280)).save(tmp_path / "my_digit.png")
-    (tmp_path / "figures" / "reference_by_row.csv").write_text(
+    (tmp_path / "figures" / "gallery" / "reference_by_row.csv").write_text(
         "data,rows,width,parameters,seed,epochs,best_epoch,validation_accuracy,test_accuracy\n"
         "mnist.npz (not MNIST),14,8,100,0,12,9,0.5,0.5\n"
     )
@@ -171,9 +172,7 @@ def test_every_flag_exists():
 def test_every_figure_is_shown_and_made_by_a_command():
     steps = runpy.run_path(str(REPOSITORY / "scripts" / "make_figures.py"))["STEPS"]
     made = " ".join(command for _, command in steps)
-    made += " row_predictions.png row_predictions.gif row_depth.png network.png row_summary.png"
-    made += " results.png"  # written beside results.csv
-    made += "".join(p.read_text(encoding="utf-8") for p in (REPOSITORY / "scripts").glob("*.py"))
+    made += " tutorial.png results.png"  # written without --output: the latter beside results.csv
     shown = {
         path_of(folder, target)
         for folder, _, target in LINKS
@@ -181,13 +180,12 @@ def test_every_figure_is_shown_and_made_by_a_command():
     }
     for path in shown:
         assert path.name in made, path
-    shown.add(FIGURES / "results_synthetic.png")  # not kept: one line, which the page has in words
-    assert {path for path in FIGURES.iterdir() if path.suffix in (".png", ".gif")} <= shown
+    shown.add(GALLERY / "results_synthetic.png")  # not kept: one line, which the page has in words
+    assert {path for path in GALLERY.iterdir() if path.suffix in (".png", ".gif")} <= shown
 
 
 def test_generated_tables_are_linked_and_not_copied():
-    tables = [*FIGURES.glob("*.md")]
-    tables.remove(FIGURES / "README.md")
+    tables = [*GALLERY.glob("*.md")]
     linked = {path_of("figures", target) for folder, _, target in LINKS if folder == "figures"}
     assert set(tables) <= linked
     lines = {line for page in PAGES.values() for line in page.splitlines()}

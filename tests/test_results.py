@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tf_lstm.plots.results import results_figure
 from tf_lstm.published_systems import BASIC, DEEP, DEEP_READINGS, KERAS_30, STACKED_32
 from tf_lstm.recipes import DEFAULT, EARLY, RECIPES
 from tf_lstm.results import records as records_module
@@ -22,6 +21,7 @@ from tf_lstm.results.differences import (
     of_pairs,
     t_quantile,
 )
+from tf_lstm.results.figure import results_figure
 from tf_lstm.results.records import (
     KERAS,
     OLD_KERAS,
@@ -372,5 +372,5 @@ def test_no_two_recipes_have_the_same_settings():
     "name, data_source", [("results", None), ("results_synthetic", "synthetic+mnist")]
 )
 def test_the_tables_in_figures_are_those_of_the_results_beside_them(name, data_source):
-    path = REPOSITORY / "figures" / f"{name}.csv"
+    path = REPOSITORY / "figures" / "gallery" / f"{name}.csv"
     assert all_tables(path, data_source) == path.with_suffix(".md").read_text(encoding="utf-8")

@@ -17,12 +17,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
+from saved_runs import write_digits
 
+from tf_lstm.commands.plot import chosen_split
 from tf_lstm.data.dataset import load_dataset
 from tf_lstm.data.synthetic import render_digits
-from tf_lstm.plots.command import chosen_split
 from tf_lstm.results.records import Reference, add_result
 from tf_lstm.runs import locate
 from tf_lstm.terminal.errors import UserError
@@ -200,9 +202,48 @@ def test_your_own_picture_needs_no_data(trained, call_script, tmp_path):
         assert "mine.png" in result.stdout and "<svg" in output.read_text()
 
 
-def test_drawing_without_a_display_is_refused_with_advice(run_script):
-    refused(run_script("draw_digit.py", MPLBACKEND="agg"), "--image")
-    refused(run_script("draw_digit.py", MPLBACKEND="TkAgg", DISPLAY=""), "--image")
+@pytest.mark.parametrize("kind", [(), ("--depth",), ("--animate",)])
+def test_the_prediction_of_an_image_is_printed(kind, trained, call_script, tmp_path):
+    output = tmp_path / ("figure.gif" if kind == ("--animate",) else "figure.svg")
+    Image.fromarray(255 - render_digits(1, seed=0)[0][0]).save(tmp_path / "mine.png")
+    for image in (("--image", tmp_path / "mine.png"), ("--index", 3)):
+        flags = ("--run", trained[1], *image, "--output", output)
+        result = call_script("plot_row_predictions.py", *flags, *kind)
+        assert (result.returncode, result.stderr) == (0, "")
+        assert re.search(
+            r": predicted class \d, confidence [01]\.\d\d, commit row \d+$", result.stdout, re.M
+        )
+
+
+def test_data_that_has_changed_since_the_training_must_be_named(trained, call_script, tmp_path):
+    data, run = write_digits(tmp_path / "digits.npz", 60), tmp_path / "run"
+    call_script("train_mnist.py", *SMALL, "--data", data, "--run", run)
+    write_digits(data, 61)
+    flags = ("--run", run, "--output", tmp_path / "figure.svg")
+    for kind in ((), ("--summary",)):
+        refused(call_script("plot_row_predictions.py", *flags, *kind), data, run, "--data")
+        assert not (tmp_path / "figure.svg").exists()
+    result = call_script("plot_row_predictions.py", *flags, "--data", data)
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_a_figure_of_the_current_folder_s_run_names_the_folder(
+    trained, call_script, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(trained[1])
+    flags = ("--run", ".", "--index", 3, "--output", tmp_path / "figure.svg")
+    assert f"run {trained[1].name}: " in call_script("plot_row_predictions.py", *flags).stdout
+
+
+def test_data_without_a_4_has_an_image_to_plot(trained, call_script, tmp_path):
+    images, labels = render_digits(60, seed=2)
+    images, labels = images[labels != 4], labels[labels != 4]
+    data, output = tmp_path / "no_4.npz", tmp_path / "figure.svg"
+    np.savez(data, x_train=images, y_train=labels, x_test=images, y_test=labels)
+    flags = ("--run", trained[1], "--data", data, "--output", output)
+    result = call_script("plot_row_predictions.py", *flags)
+    assert (result.returncode, result.stderr) == (0, "") and "test image 0" in result.stdout
+    refused(call_script("plot_row_predictions.py", *flags, "--digit", 4), "--digit")
 
 
 def test_training_on_a_terminal_shows_its_progress(repository, data_folder, tmp_path):

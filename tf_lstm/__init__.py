@@ -16,7 +16,8 @@ The rest builds on it and is not needed to understand it:
     data            MNIST, synthetic digits, augmentation, photos
     engines         faster or distributed ways to compute the same network
     export          a trained network as a web page, SavedModel, LiteRT or NumPy file
-    runs            saving, finding and resuming runs
+    runs            training, saving, finding and resuming runs
+    results         results of many runs, and their tables
     plots           every figure
     alphabet        a second example: what a time step is, and what state is
     terminal        flags, progress, errors, atomic files

@@ -36,7 +36,7 @@ def parse_flags() -> argparse.Namespace:
          action="append", choices=CONTROLS, metavar="NAME")  # fmt: skip
     flag("--seeds", "runs of each recipe", 3, type=number(int, 1, 1000))
     parser.add_data()
-    parser.add_output("figures/controls.csv", ".csv", help="file of all finished runs; the "
+    parser.add_output("figures/gallery/controls.csv", ".csv", help="file of all finished runs; the "
                       "tables in results.md beside it are updated")  # fmt: skip
     return parser.parse_args()
 

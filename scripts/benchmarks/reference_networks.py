@@ -45,7 +45,9 @@ def parse_flags() -> argparse.Namespace:
     flag("--seeds", "runs of the best width", 3, type=number(int, 1, 100))
     flag("--epochs", "passes over the training images", 10, type=number(int, 1, 1000))
     parser.add_data()
-    parser.add_output("figures/reference_by_row.csv", ".csv", help="file for the accuracies")
+    parser.add_output(
+        "figures/gallery/reference_by_row.csv", ".csv", help="file for the accuracies"
+    )
     return parser.parse_args()
 
 

@@ -16,8 +16,8 @@ def read_class_names(data: Path) -> tuple[str, ...]:
         data: the folder, or the .npz file.
 
     Raises:
-        UserError: the file is not text in UTF-8, or does not have one valid name on each of at most
-            ten lines. A class without a line is named by its digit.
+        UserError: the file is not text in UTF-8, or does not have one valid name on each of ten
+            lines.
     """
     path = (data if data.is_dir() else data.parent) / "classes.txt"
     if not path.exists():
@@ -28,11 +28,10 @@ def read_class_names(data: Path) -> tuple[str, ...]:
         reason = getattr(error, "strerror", None) or "it is not text in UTF-8"
         raise UserError(f"{path} cannot be read ({reason}): correct or delete it.") from error
     names = tuple(line.strip() for line in lines)
-    names += DIGITS[len(names) :]
     if len(set(names)) != len(names) or len(names) != len(DIGITS) or not all(map(is_name, names)):
         raise UserError(
-            f"{path} must hold at most ten names, all different, of up to {LONGEST} characters: "
-            "correct or delete it."
+            f"{path} must hold {len(DIGITS)} names, one on each line, all different and of up to "
+            f"{LONGEST} characters: correct or delete it."
         )
     return names
 

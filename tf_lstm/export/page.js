@@ -20,19 +20,32 @@ function affine(inputs, weights, sums) {
 
 const sigmoid = (x) => 1 / (1 + Math.exp(-x));
 
-/** One time step of a layer: the gates of tf_lstm/lstm.py. Updates `state`, returns `hidden`. */
-function step(inputs, state, layer) {
-  const [kernel, recurrentKernel, bias] = ["kernel", "recurrent_kernel", "bias"].map(
-    (name) => variables[`layers[${layer}].${name}`]);
-  const gates = affine(state.hidden, recurrentKernel, affine(inputs, kernel, bias));
-  const units = state.hidden.length;
-  for (let j = 0; j < units; j++) {
-    const i = gates[j], f = gates[units + j], g = gates[2 * units + j], o = gates[3 * units + j];
-    state.cell[j] = sigmoid(f) * state.cell[j] + sigmoid(i) * Math.tanh(g);
-    state.hidden[j] = sigmoid(o) * Math.tanh(state.cell[j]);
-  }
-  return state.hidden;
+/** Equal parts of an array: the gates, each with a value for every unit. */
+function split(sums, count) {
+  const units = sums.length / count;
+  return Array.from({ length: count }, (_, k) => sums.slice(k * units, (k + 1) * units));
 }
+
+/** One time step of each cell, as in tf_lstm/cells.py: the gates and the new state. */
+const CELLS = {
+  lstm(inputs, { hidden, cell_state }, { kernel, recurrent_kernel, bias }) {
+    const sums = split(affine(hidden, recurrent_kernel, affine(inputs, kernel, bias)), 4);
+    const [i, f, o] = [0, 1, 3].map((k) => sums[k].map(sigmoid)), g = sums[2].map(Math.tanh);
+    const next = cell_state.map((value, j) => f[j] * value + i[j] * g[j]);
+    return { i, f, g, o, cell_state: next, hidden: next.map((value, j) => o[j] * Math.tanh(value)) };
+  },
+  gru(inputs, { hidden }, { kernel, recurrent_kernel, bias }) {
+    const [ofInputs, ofHidden] = split(bias, 2);
+    const sums = split(affine(inputs, kernel, ofInputs), 3);
+    const recurrent = split(affine(hidden, recurrent_kernel, ofHidden), 3);
+    const [z, r] = [0, 1].map((k) => sums[k].map((sum, j) => sigmoid(sum + recurrent[k][j])));
+    const g = sums[2].map((sum, j) => Math.tanh(sum + r[j] * recurrent[2][j]));
+    return { z, r, g, hidden: hidden.map((value, j) => z[j] * value + (1 - z[j]) * g[j]) };
+  },
+  rnn(inputs, { hidden }, { kernel, recurrent_kernel, bias }) {
+    return { hidden: affine(hidden, recurrent_kernel, affine(inputs, kernel, bias)).map(Math.tanh) };
+  },
+};
 
 function softmax(logits) {
   const largest = Math.max(...logits);
@@ -41,19 +54,28 @@ function softmax(logits) {
   return powers.map((power) => power / sum);
 }
 
-/** The probabilities of the classes after each row of an image of 28 · 28 pixels, 0 to 255. */
-function predict(pixels) {
-  const states = Array.from({ length: network.layers }, (_, layer) => {
-    const units = variables[`layers[${layer}].bias`].length / 4;
-    return { hidden: new Float64Array(units), cell: new Float64Array(units) };
+/** Read an image of 28 · 28 pixels, 0 to 255: the layers' gates and states, and the logits, after each row. */
+function read(pixels) {
+  const layers = Array.from({ length: network.layers }, (_, layer) => {
+    const [kernel, recurrent_kernel, bias] = ["kernel", "recurrent_kernel", "bias"].map(
+      (name) => variables[`layers[${layer}].${name}`]);
+    const zeros = new Float64Array(network.units);
+    return { weights: { kernel, recurrent_kernel, bias }, state: { hidden: zeros, cell_state: zeros } };
   });
   return Array.from({ length: ROWS }, (_, row) => {
     let values = Array.from(pixels.slice(28 * row, 28 * row + 28), (p) => p / 255 - network.pixelOffset);
     if ("weights['in']" in variables) values = affine(values, variables["weights['in']"], variables["biases['in']"]);
-    states.forEach((state, layer) => { values = step(values, state, layer); });
-    return softmax(affine(values, variables["weights['out']"], variables["biases['out']"]));
+    for (const layer of layers) {
+      layer.state = CELLS[network.cell](values, layer.state, layer.weights);
+      values = layer.state.hidden;
+    }
+    const logits = affine(values, variables["weights['out']"], variables["biases['out']"]);
+    return { states: layers.map((layer) => layer.state), logits };
   });
 }
+
+/** The probabilities of the classes after each row of an image. */
+const predict = (pixels) => read(pixels).map((step) => softmax(step.logits));
 
 const predictedClass = (probabilities) => probabilities.indexOf(Math.max(...probabilities));
 
@@ -172,6 +194,8 @@ function show() {
     bar.className = rows && predicted[chosen - 1] === label ? "predicted" : "";
     percent.textContent = rows ? `${(100 * probability).toFixed(1)} %` : "";
   });
+  const now = rows && predicted[chosen - 1]; // a screen reader speaks this instead of the bars
+  element("row").ariaValueText = rows ? `${chosen}: ${names[now]}, ${(100 * rows[chosen - 1][now]).toFixed(0)} %` : `${chosen}`;
 }
 
 function draw(from, to) {
@@ -180,12 +204,16 @@ function draw(from, to) {
   pen.moveTo(...from);
   pen.lineTo(...to);
   pen.stroke();
+  pen.beginPath(); // a dot, because a line without length leaves nothing
+  pen.arc(...to, PEN / 2, 0, 2 * Math.PI);
+  pen.fill();
   if (!scheduled) requestAnimationFrame(update); // at most one prediction for each frame
   scheduled = true;
 }
 
 function clear() {
   pen.clearRect(0, 0, PAPER, PAPER);
+  if (down) movePen(" "); // lifts the keyboard's pen
   update();
 }
 
@@ -237,7 +265,8 @@ if (names.some((name) => name.length > 2)) element("classes").className = "long"
 for (const name of names) {
   add(element("classes"), "span", name).title = name;
   add(element("bars"), "span", name);
-  bars.push([add(add(element("bars"), "span"), "i"), add(element("bars"), "output")]);
+  bars.push([add(add(element("bars"), "span"), "i"), add(element("bars"), "span")]);
+  bars.at(-1)[1].className = "percent";
 }
 for (const row of [1, 7, 14, 21, 28]) add(element("scale"), "span", row).style.top = `${(100 * (row - 0.5)) / ROWS}%`;
 add(element("note"), "span", ` Network: ${network.title}.`);

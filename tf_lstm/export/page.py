@@ -11,8 +11,9 @@ import numpy as np
 from tf_lstm.model import RowClassifier
 from tf_lstm.rows import IMAGE_SIZE, images_to_rows
 from tf_lstm.terminal.errors import UserError
-from tf_lstm.terminal.files import atomic_path
+from tf_lstm.terminal.files import atomic_path, join_choices
 
+BUILT_IN_CELLS = ("lstm", "gru", "rnn")  # those of page.js
 TEMPLATE, SCRIPT = (Path(__file__).with_name(name) for name in ("page.html", "page.js"))
 
 
@@ -20,9 +21,15 @@ def save_page(model: RowClassifier, path: Path, title: str, class_names: Sequenc
     """Write a page that needs no other file; `title` names the network's run and its data.
 
     Raises:
-        UserError: a layer reads in both directions, so there is no prediction after each row.
+        UserError: the page does not have the network's cell, or a layer reads in both directions,
+            so there is no prediction after each row.
     """
-    if not all(layer.causal for layer in model.layers):
+    if model.recipe.cell not in BUILT_IN_CELLS:
+        raise UserError(
+            f"{title} has the cell '{model.recipe.cell}', and the page has only "
+            f"{join_choices(BUILT_IN_CELLS)}: choose another format."
+        )
+    if not model.causal:
         raise UserError(
             f"{title} reads images in both directions, which the page does not support: choose "
             "another run, or another format."
@@ -32,7 +39,9 @@ def save_page(model: RowClassifier, path: Path, title: str, class_names: Sequenc
         "classNames": list(class_names),
         "lossRows": model.recipe.loss_rows,
         "pixelOffset": model.recipe.pixel_offset,
-        "layers": len(model.layers),
+        "cell": model.recipe.cell,
+        "layers": model.recipe.layers,
+        "units": model.recipe.units,
         "variables": {  # float32, in base64
             name: base64.b64encode(array.astype("<f4").tobytes()).decode("ascii")
             for name, array in variables_of_pixels(model).items()

@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import tempfile
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -55,12 +56,12 @@ def save_litert(model: RowClassifier, path: Path) -> None:
     every prefix of the rows separately, which takes minutes to convert.
 
     Raises:
-        UserError: it cannot be written, or LiteRT lacks an operation that the network needs.
+        UserError: it cannot be written, or LiteRT's converter refuses the network.
     """
     # The converter omits variables that a nested function reads, and the exported network would
     # predict nan. So the variables are converted to constants first.
     exported = ExportedModel(model)
-    is_causal = all(layer.causal for layer in model.layers)
+    is_causal = model.causal
     name = "row_predictions" if is_causal else "classify"
     frozen = convert_variables_to_constants_v2(getattr(exported, name).get_concrete_function())
 
@@ -69,7 +70,8 @@ def save_litert(model: RowClassifier, path: Path) -> None:
         return {"probabilities": frozen(images)[-1]}  # the last in alphabetical order
 
     with atomic_path(path, (".tflite",)) as temporary, tensorflow_errors():
-        with tempfile.TemporaryDirectory(dir=temporary.parent) as folder, quiet_libraries():
+        # Not beside the output: TensorFlow cannot load from a path with characters like [ or *.
+        with tempfile.TemporaryDirectory() as folder, quiet_libraries():
             tf.saved_model.save(tf.Module(), folder, {name: probabilities})
             converter = tf.lite.TFLiteConverter.from_saved_model(folder)
             try:
@@ -78,10 +80,16 @@ def save_litert(model: RowClassifier, path: Path) -> None:
                 raise
             except Exception as error:  # the type of the converter's errors is not public
                 raise UserError(
-                    "LiteRT lacks an operation that this network needs: choose another run, or "
-                    "another format."
+                    f"LiteRT's converter refuses this network ({converter_reason(error)}): choose "
+                    "another run, or another format."
                 ) from error
             temporary.write_bytes(content)
+
+
+def converter_reason(error: Exception) -> str:
+    """The start of the converter's message, without the place in the graph before it."""
+    first_line = str(error).partition("\n")[0].rpartition("): ")[2] or type(error).__name__
+    return textwrap.shorten(first_line, 200, placeholder="…")
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ from tf_lstm.plots.row_predictions import (
     plot_probabilities,
     show_rows_read,
 )
-from tf_lstm.plots.style import FIGURE_TITLE, long_names
+from tf_lstm.plots.style import FIGURE_TITLE, long_names, missing_glyphs_reported
 from tf_lstm.terminal.files import atomic_path
 
 FRAMES_PER_SECOND = 4
@@ -23,7 +23,11 @@ def save_animation(prediction: Prediction, path: str | Path) -> None:
     """Write a GIF with a frame for each row, atomically."""
     figure = Figure(figsize=(8.5, 4.2), facecolor="white")
     writer = PillowWriter(fps=FRAMES_PER_SECOND)
-    with atomic_path(path, (".gif",)) as temporary, writer.saving(figure, temporary, dpi=100):
+    with (
+        atomic_path(path, (".gif",)) as temporary,
+        missing_glyphs_reported(),
+        writer.saving(figure, temporary, dpi=100),
+    ):
         for row in range(1, len(prediction.image) + 1):
             plot_frame(figure, prediction, row)
             writer.grab_frame()
@@ -47,4 +51,5 @@ def plot_frame(figure: Figure, prediction: Prediction, row: int) -> None:
     right.yaxis.set_label_position("right")
     figure.suptitle(prediction.title, y=0.975, **FIGURE_TITLE)
     patches = legend_patches(prediction)
-    figure.legend(handles=patches, loc="lower left", ncols=4, frameon=False)
+    size = 8.5 if long_names(names) else 10
+    figure.legend(handles=patches, loc="lower left", ncols=4, frameon=False, fontsize=size)

@@ -46,9 +46,19 @@ class Prediction(NamedTuple):
         if self.label is not None:
             known = f"Label {self.class_names[self.label]}. "
             verdict = " (correct)" if final == self.label else " (wrong)"
+        # Two long names leave no room for the explanation.
+        ending = "" if long_names(self.class_names) else " and never changes again"
         return (
             f"{known}From row {self.commit_row} (the commit row) on, the predicted class is "
-            f"{self.class_names[final]}{verdict} and never changes again."
+            f"{self.class_names[final]}{verdict}{ending}."
+        )
+
+    def summarize(self) -> str:
+        """The final predicted class, its probability and its commit row."""
+        final = int(np.argmax(self.probabilities[-1]))
+        return (
+            f"predicted class {self.class_names[final]}, "
+            f"confidence {self.probabilities[-1, final]:.2f}, commit row {self.commit_row}"
         )
 
     def colour(self, predicted: int) -> str:
@@ -98,10 +108,9 @@ def legend_patches(prediction: Prediction, *more: Patch) -> list[Patch]:
     if prediction.label is None:
         patches = [Patch(color=PREDICTED, label="predicted class")]
     else:
+        true_name = shorten(prediction.class_names[prediction.label])
         patches = [
-            Patch(
-                color=TRUE_CLASS, label=f"true class, {prediction.class_names[prediction.label]}"
-            ),
+            Patch(color=TRUE_CLASS, label=f"true class, {true_name}"),
             Patch(color=WRONG, label="wrong predicted class"),
         ]
     committed = Patch(facecolor=COMMITTED, edgecolor="0.7", label="from the commit row on")

@@ -3,7 +3,14 @@
 Figures are plain `matplotlib.figure.Figure` objects, so plotting needs no display and no pyplot.
 """
 
-from collections.abc import Sequence
+import re
+import sys
+import unicodedata
+import warnings
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import accumulate
 from pathlib import Path
 
 import matplotlib
@@ -31,6 +38,8 @@ METADATA = {
     ".svg": {"Date": None, "Creator": None},
     ".pdf": {"CreationDate": None, "Creator": None, "Producer": None},
 }
+
+MISSING_GLYPH = re.compile(r"Glyph (\d+) .* missing from font\(s\) (.*)\.$")
 
 
 def simplify(axes: Axes, grid: str = "y") -> None:
@@ -63,8 +72,18 @@ def long_names(class_names: Sequence[str]) -> bool:
 
 
 def shorten(name: str) -> str:
-    """Shorten the name of a class to at most 12 characters."""
-    return name if len(name) <= 12 else f"{name[:11]}…"
+    """Shorten the name of a class to about the width of 12 lower-case letters."""
+    widths = [*accumulate(map(character_width, name))]
+    if widths[-1] <= 6.6:
+        return name
+    return f"{name[: bisect_right(widths, 6.3)]}…"
+
+
+def character_width(character: str) -> float:
+    """About how wide a character is, as a multiple of the font size."""
+    if unicodedata.east_asian_width(character) in "WF":
+        return 1.0
+    return 0.75 if character.isupper() else 0.55
 
 
 def show_classes(axis: Axis, class_names: Sequence[str]) -> None:
@@ -76,24 +95,49 @@ def show_classes(axis: Axis, class_names: Sequence[str]) -> None:
 
 def save_figure(figure: Figure, path: str | Path) -> None:
     """Write a figure atomically as PNG, SVG or PDF, chosen by the suffix of `path`."""
-    with atomic_path(path, METADATA) as temporary:
+    with atomic_path(path, METADATA) as temporary, missing_glyphs_reported():
         suffix = temporary.suffix.lower()
         with matplotlib.rc_context({"svg.hashsalt": "tf_lstm"}):
             figure.savefig(temporary, format=suffix[1:], metadata=METADATA[suffix])
 
 
-def require_display(advice: str) -> None:
-    """Raise a `UserError` with `advice` if no window can be opened."""
-    from matplotlib import pyplot  # selects a backend, which only windows need
+@contextmanager
+def missing_glyphs_reported() -> Iterator[None]:
+    """Replace matplotlib's warnings of missing characters in a `with` block by one sentence.
 
-    if pyplot.get_backend() in backend_registry.list_builtin(BackendFilter.NON_INTERACTIVE):
-        raise UserError(f"There is no display for a window: {advice}")
+    Otherwise a figure with class names in Chinese causes hundreds of lines.
+    """
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+    missing = {}
+    for warning in caught:
+        if match := MISSING_GLYPH.match(str(warning.message)):
+            missing[chr(int(match[1]))] = match[2]
+        else:
+            warnings.warn_explicit(
+                warning.message, warning.category, warning.filename, warning.lineno
+            )
+    if missing:
+        fonts = ", ".join(sorted(set(missing.values())))
+        print(
+            f"The font {fonts} lacks {''.join(missing)}, which the figure shows as boxes: set "
+            "font.family in a file named matplotlibrc to a font that has these characters.",
+            file=sys.stderr,
+        )
 
 
 def show_figure(figure: Figure) -> None:
-    """Open a window with a figure, and wait until the window is closed."""
-    from matplotlib import pyplot
+    """Open a window with a figure, and wait until the window is closed.
 
-    require_display("omit --show and open the file.")
+    Raises:
+        UserError: there is no display.
+    """
+    from matplotlib import pyplot  # selects a backend, which only windows need
+
+    if pyplot.get_backend() in backend_registry.list_builtin(BackendFilter.NON_INTERACTIVE):
+        raise UserError("There is no display for a window: omit --show and open the file.")
     pyplot.figure(figure)
-    pyplot.show()
+    with warnings.catch_warnings():  # `save_figure` has reported missing characters
+        warnings.filterwarnings("ignore", "Glyph .* missing")
+        pyplot.show()

@@ -112,14 +112,15 @@ def _plot_accuracy_per_class(
 ) -> None:
     title = f"Accuracy for each {class_noun(class_names)} (grey: all images)"
     figure.suptitle(title, x=0.012, ha="left", fontsize=9.5)
-    size = 9 if long_names(class_names) else 14
+    # Long names are above the charts, digits in their corner.
+    y, size = (1.05, 8) if long_names(class_names) else (0.08, 14)
     correct, images = statistics.accuracy_by_row()
     for label, axes in enumerate(figure.subplots(2, 5, sharex=True, sharey=True).flat):
         small_chart(axes)
         axes.plot(range(1, len(correct) + 1), 100 * correct / images, color=GREY, linewidth=1)
         _plot_band(axes, statistics, label, BLUE)
         style = {"transform": axes.transAxes, "ha": "right", "fontsize": size, "color": BLUE}
-        axes.text(0.93, 0.08, class_names[label], **style)
+        axes.text(0.93, y, class_names[label], **style)
         axes.set(xticks=ROW_TICKS, yticks=(0, 50, 100))
     figure.supxlabel("rows read", fontsize=9)
     figure.supylabel("accuracy (%)", fontsize=9)

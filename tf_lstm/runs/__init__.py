@@ -1,1 +1,1 @@
-"""Runs: the folders of trainings, their settings, and their results."""
+"""Runs: the folders of trainings and their settings; training and resuming."""

@@ -32,16 +32,19 @@ def plot(flags: argparse.Namespace) -> None:
     for run in runs:
         run.require_rows()
     is_summary = flags.kind == "summary"
-    figure, title = plot_summary(flags, runs) if is_summary else plot_image(flags, runs[0])
+    figure, result = plot_summary(flags, runs) if is_summary else plot_image(flags, runs[0])
     if figure is not None:
         save_figure(figure, flags.output)
-    print(f"{title}: {short_path(flags.output)}")
+    print(f"{result}\nfigure {short_path(flags.output)}")
     if flags.show:
         show_figure(figure)
 
 
 def plot_image(flags: argparse.Namespace, run: Run) -> tuple[Figure | None, str]:
-    """The figure of one image, or None for an animation, which is saved already; and its title."""
+    """The figure of one image, and a line with the prediction.
+
+    The figure is None for an animation, which is saved already.
+    """
     recipe = run.recipe
     layers = (recipe.input_projection, recipe.layers, recipe.bidirectional, recipe.pad_columns)
     if flags.kind == "diagram" and layers != (True, 1, False, 0):
@@ -49,23 +52,40 @@ def plot_image(flags: argparse.Namespace, run: Run) -> tuple[Figure | None, str]
             "--diagram needs an input projection of 28 columns and one LSTM layer in one "
             f"direction, unlike {run.folder} ({recipe.name}): choose another run."
         )
-    model = run.best_model()
+    model = run.kept_model()
     if flags.image is not None:
         image, label = prepare_photo(flags.image), None
         title = f"{Path(flags.image).name}, as the network sees it"
     else:
-        dataset = load_dataset(flags.data or run.settings["data"]["source"], recipe.validation)
+        dataset = load_run_data(run, flags.data)
         split, index = getattr(dataset, flags.split), choose_index(flags, dataset)
         image, label = split.images[index], int(split.labels[index])
         title = f"{dataset.name}, {flags.split} image {index}"
     title = f"{title}, run {run.folder.name}"
     probabilities = row_predictions(model, image[None])[0]  # (time steps, classes)
-    prediction = Prediction(image, label, probabilities, title, run.class_names)
+    prediction = Prediction(image, label, probabilities, title, run.settings.data.class_names)
+    result = f"{title}: {prediction.summarize()}"
     if flags.kind == "animate":
         save_animation(prediction, flags.output)
-        return None, title
+        return None, result
     figures = {"depth": row_depth_figure, "diagram": network_figure, None: row_predictions_figure}
-    return figures[flags.kind](prediction), title
+    return figures[flags.kind](prediction), result
+
+
+def load_run_data(run: Run, named: str | None) -> Dataset:
+    """The data that --data names, or the data that the run was trained on.
+
+    Raises:
+        UserError: the run's data cannot be loaded, or has changed since.
+    """
+    recorded = run.settings.data
+    dataset = load_dataset(named or recorded.source, run.recipe.validation)
+    if named is None and dataset.checksum != recorded.checksum:
+        raise UserError(
+            f"{dataset.source} is no longer the data that {run.folder} was trained on: name the "
+            "data to use with --data."
+        )
+    return dataset
 
 
 def chosen_split(flags: argparse.Namespace, dataset: Dataset) -> Split:
@@ -77,7 +97,11 @@ def chosen_split(flags: argparse.Namespace, dataset: Dataset) -> Split:
 
 
 def choose_index(flags: argparse.Namespace, dataset: Dataset) -> int:
-    """The index of the image to plot: --index, or the first of --digit, or an instructive 4."""
+    """The index of the image to plot: --index, or the first of --digit.
+
+    Without these flags, it is an instructive 4 of MNIST; in other data, the first image of class
+    4, or the first image if there is none.
+    """
     labels = chosen_split(flags, dataset).labels
     if flags.index is not None:
         if flags.index < len(labels):
@@ -90,6 +114,8 @@ def choose_index(flags: argparse.Namespace, dataset: Dataset) -> int:
         return INSTRUCTIVE_INDEX
     digit = 4 if flags.digit is None else flags.digit
     indices = (labels == digit).nonzero()[0]
+    if not len(indices) and flags.digit is None:
+        return 0
     if not len(indices):
         name = dataset.class_names[digit]
         raise UserError(f"No {flags.split} image is a {name}: choose another --digit.")
@@ -101,8 +127,8 @@ def plot_summary(flags: argparse.Namespace, runs: list[Run]) -> tuple[Figure, st
     first, names = runs[0], [run.folder.name for run in runs]
     if len(set(names)) < len(names):
         raise UserError("Two runs of --summary have the same name: rename a folder.")
-    models = [run.best_model() for run in runs]
-    dataset = load_dataset(flags.data or first.settings["data"]["source"], first.recipe.validation)
+    models = [run.kept_model() for run in runs]
+    dataset = load_run_data(first, flags.data)
     split = chosen_split(flags, dataset)
     reference = reference_accuracies(flags.reference, dataset.name) if flags.reference else {}
     statistics_by_run = {
@@ -112,5 +138,7 @@ def plot_summary(flags: argparse.Namespace, runs: list[Run]) -> tuple[Figure, st
     save_tables(statistics_by_run, flags.output.with_suffix(""))
     title = f"{dataset.name}, {len(split.labels):,} {flags.split} images, run {names[0]}"
     loss_rows = [run.recipe.loss_rows for run in runs]
-    figure = row_summary_figure(statistics_by_run, title, loss_rows, reference, first.class_names)
+    figure = row_summary_figure(
+        statistics_by_run, title, loss_rows, reference, first.settings.data.class_names
+    )
     return figure, title

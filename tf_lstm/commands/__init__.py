@@ -1,0 +1,1 @@
+"""What the scripts do after they have parsed their flags."""
