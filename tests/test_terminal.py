@@ -243,8 +243,9 @@ def test_nothing_exists_below_a_file(tmp_path):
         load_dataset(tmp_path / "file" / "below")
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may enter any folder")
 def test_a_folder_that_may_not_be_entered_is_named(tmp_path):
     (tmp_path / "closed").mkdir(mode=0)
+    if os.access(tmp_path / "closed", os.X_OK):
+        pytest.skip("root may enter any folder")
     with pytest.raises(UserError, match="closed/data cannot be used"):
         load_dataset(tmp_path / "closed" / "data")
