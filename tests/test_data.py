@@ -3,11 +3,11 @@ import hashlib
 import http.server
 import os
 import pickle
+import pwd
 import socket
 import threading
 import zipfile
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -414,7 +414,7 @@ def test_interrupted_download_leaves_nothing_behind(tmp_path, monkeypatch, serve
         raise KeyboardInterrupt
 
     set_download(monkeypatch, tmp_path, serve())
-    monkeypatch.setattr(Path, "replace", interrupt)
+    monkeypatch.setattr(os, "replace", interrupt)
     with pytest.raises(KeyboardInterrupt):
         load_dataset("mnist")
     assert cached_files(tmp_path) == set()
@@ -457,3 +457,55 @@ def test_damaged_cached_file_is_named_and_kept(tmp_path, monkeypatch, serve, sou
     with pytest.raises(UserError, match="mnist.npz is damaged: delete it"):
         load_dataset(source)
     assert cached.read_bytes() == b"damaged"
+
+
+@pytest.mark.parametrize("reason", ["a file is in the way", "no home folder"])
+def test_a_download_that_cannot_be_cached_is_used_with_a_note(
+    reason, tmp_path, monkeypatch, serve, capsys
+):
+    set_download(monkeypatch, tmp_path, serve())
+    folder = tmp_path / "file"
+    monkeypatch.setenv("KERAS_HOME", str(folder / "keras"))
+    folder.touch()
+    if reason == "no home folder":
+        monkeypatch.delenv("KERAS_HOME")
+        monkeypatch.delenv("HOME", raising=False)
+        monkeypatch.setattr(pwd, "getpwuid", lambda number: {}[number])
+        (tmp_path / "work").mkdir()
+        monkeypatch.chdir(tmp_path / "work")
+    dataset = load_dataset()
+    assert_holds(dataset, make_arrays())
+    lines = capsys.readouterr().err.splitlines()
+    (note,) = [line for line in lines if "GET" not in line]  # the server prints its requests
+    assert "mnist.npz cannot be written" in note
+    assert load_dataset(dataset.source).checksum == dataset.checksum
+    assert folder.read_bytes() == b"" and not list(tmp_path.glob("work/*"))
+
+
+def test_a_cached_file_that_cannot_be_read_is_named(tmp_path, monkeypatch, serve):
+    set_download(monkeypatch, tmp_path, serve())
+    cached = tmp_path / "keras" / "datasets" / "mnist.npz"
+    cached.mkdir(parents=True)
+    with pytest.raises(UserError, match="mnist.npz cannot be read"):
+        load_dataset()
+
+
+# What was given.
+
+
+def test_a_mistake_in_the_environment_variable_names_it(tmp_path, monkeypatch):
+    for value in (tmp_path / "none", "https://example.org/mnist", tmp_path / ("n" * 300)):
+        monkeypatch.setenv("MNIST_DIR", str(value))
+        with pytest.raises(UserError) as mistake:
+            load_dataset()
+        assert "MNIST_DIR" in str(mistake.value) and str(value) in str(mistake.value)
+        with pytest.raises(UserError) as mistake:
+            load_dataset(tmp_path / "flag")
+        assert "MNIST_DIR" not in str(mistake.value)
+
+
+@pytest.mark.parametrize("address", ["https://example.org/mnist.npz", "s3://mnist/"])
+@pytest.mark.parametrize("before", ["", "synthetic+"])
+def test_an_address_is_refused_as_such(before, address):
+    with pytest.raises(UserError, match=f"^{address} is an address"):
+        load_dataset(before + address)

@@ -180,6 +180,14 @@ def test_an_export_replaces_an_older_one(suffix, small, tmp_path):
     assert [*tmp_path.iterdir()] == [path] and files_in(path)
 
 
+@pytest.mark.parametrize("suffix", SAVE)
+def test_a_name_that_the_system_refuses_is_named(suffix, small, tmp_path):
+    path = tmp_path / f"{'n' * 300}.{suffix}"
+    with pytest.raises(UserError) as mistake:
+        SAVE[suffix](small, path)
+    assert str(path) in str(mistake.value) and not [*tmp_path.iterdir()]
+
+
 def test_an_existing_folder_is_left_alone(small, tmp_path):
     path = tmp_path / "mine.savedmodel"
     path.mkdir()

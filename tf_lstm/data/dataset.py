@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -56,7 +57,12 @@ def load_dataset(source: str | Path | None = None, validation: bool = True) -> D
     Raises:
         UserError: the source cannot be used.
     """
-    source = str(source or os.environ.get("MNIST_DIR", ""))
+    if not source and (variable := os.environ.get("MNIST_DIR")):
+        try:
+            return load_dataset(variable, validation)
+        except UserError as error:
+            raise UserError(f"MNIST_DIR: {error}") from error
+    source = str(source or "")
     if source.startswith(TESTED_ON):
         tested = load_dataset(source.removeprefix(TESTED_ON) or "mnist")
         synthetic = load_dataset("synthetic", validation)
@@ -67,14 +73,17 @@ def load_dataset(source: str | Path | None = None, validation: bool = True) -> D
             checksum=synthetic.checksum + tested.checksum,
             test=tested.test,
         )
-    path = find_path(source)
-    if path is None:
+    found = find_data(source)
+    if found is None:
         name, used_source = "synthetic digits (not MNIST)", "synthetic"
         train_seed, test_seed = SYNTHETIC_SEEDS
         arrays: Arrays = (*render_digits(60_000, train_seed), *render_digits(10_000, test_seed))
+    elif isinstance(found, bytes):
+        name, used_source = "MNIST", "mnist"
+        arrays = read_folder_or_npz(Path("mnist.npz"), found)
     else:
-        name, used_source = f"{path.name}{'/' if path.is_dir() else ''} (not MNIST)", str(path)
-        arrays = read_folder_or_npz(path)
+        arrays = read_folder_or_npz(found)
+        name, used_source = f"{found.name}{'/' if found.is_dir() else ''} (not MNIST)", str(found)
 
     images, labels, test_images, test_labels = arrays
     held_out = len(images) // 12 if validation else 0
@@ -86,18 +95,24 @@ def load_dataset(source: str | Path | None = None, validation: bool = True) -> D
         train=Split(images[held_out:], labels[held_out:]),
         validation=Split(images[:held_out], labels[:held_out]),
         test=Split(test_images, test_labels),
-        class_names=read_class_names(path) if path else DIGITS,
+        class_names=read_class_names(found) if isinstance(found, Path) else DIGITS,
     )
 
 
-def find_path(source: str) -> Path | None:
-    """The absolute path to read for this source; None for synthetic digits."""
+def find_data(source: str) -> Path | bytes | None:
+    """The absolute path to read for this source; None for synthetic digits.
+
+    For MNIST that was downloaded but cannot be cached, it is the content of its .npz file.
+    """
     if source == "synthetic":
         return None
+    if re.match(r"\w\w+:/", source):
+        raise UserError(f"{source} is an address: download its files, and name their folder.")
     if source and source != "mnist":
         return Path(os.path.expanduser(source)).absolute()
     try:
-        return find_or_download_mnist().absolute()
+        found = find_or_download_mnist()
+        return found.absolute() if isinstance(found, Path) else found
     except OSError as error:
         problem = f"MNIST cannot be downloaded ({getattr(error, 'reason', error)})"
         if source == "mnist":
