@@ -51,8 +51,9 @@ def load_dataset(source: str | Path | None = None, validation: bool = True) -> D
             files if there is one. "synthetic+mnist" and "synthetic+PATH" are synthetic digits with
             the test images of "mnist" or the path. None uses the path in the environment variable
             MNIST_DIR, else "mnist", else "synthetic" with a note on standard error.
-        validation: hold out the first twelfth of the training images (5,000 of MNIST's 60,000, as
-            TensorFlow's old reader did); if False, all of them are trained on.
+        validation: hold out a twelfth of the training images: the first 5,000 of MNIST's 60,000, as
+            TensorFlow's old reader did, or every twelfth image of other data. If False, all images
+            are trained on.
 
     Raises:
         UserError: the source cannot be used.
@@ -86,17 +87,26 @@ def load_dataset(source: str | Path | None = None, validation: bool = True) -> D
         name, used_source = f"{found.name}{'/' if found.is_dir() else ''} (not MNIST)", str(found)
 
     images, labels, test_images, test_labels = arrays
-    held_out = len(images) // 12 if validation else 0
     checksum = compute_checksum(arrays)
+    name = "MNIST" if checksum == MNIST_CHECKSUM else name
+    held_out = choose_held_out(len(images), name) if validation else np.zeros(len(images), bool)
     return Dataset(
-        "MNIST" if checksum == MNIST_CHECKSUM else name,
+        name,
         used_source,
         checksum,
-        train=Split(images[held_out:], labels[held_out:]),
-        validation=Split(images[:held_out], labels[:held_out]),
+        train=Split(images[~held_out], labels[~held_out]),
+        validation=Split(images[held_out], labels[held_out]),
         test=Split(test_images, test_labels),
         class_names=read_class_names(found) if isinstance(found, Path) else DIGITS,
     )
+
+
+def choose_held_out(count: int, name: str) -> np.ndarray:
+    """Which of `count` training images are held out for validation, a twelfth: (count,) bool."""
+    if name == "MNIST":
+        return np.arange(count) < count // 12
+    # Not the first ones: data of one's own may be sorted by class.
+    return np.arange(count) % 12 == 11
 
 
 def find_data(source: str) -> Path | bytes | None:

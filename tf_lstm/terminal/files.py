@@ -11,6 +11,7 @@ from typing import TypeVar, get_type_hints
 from tf_lstm.terminal.errors import UserError
 
 Record = TypeVar("Record")
+TEMPORARY = ".unfinished-"
 
 
 def exists(path: str | Path) -> bool:
@@ -29,19 +30,14 @@ def exists(path: str | Path) -> bool:
     return True
 
 
-def temporary_path(path: Path) -> Path:
-    """The file that `write_text_atomically` writes first and then renames to `path`."""
-    return path.with_name(path.name + ".unfinished")
-
-
 def write_text_atomically(path: Path, text: str) -> None:
     """Write a text file in UTF-8.
 
     Raises:
         OSError: the file cannot be written; the caller reports it.
     """
-    temporary_path(path).write_text(text, encoding="utf-8")
-    os.replace(temporary_path(path), path)
+    with replacement(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 @contextmanager
@@ -49,12 +45,12 @@ def replacement(path: Path) -> Iterator[Path]:
     """Yield a temporary path to write to; it is renamed to `path` when the `with` block ends.
 
     It is in a new folder beside `path`, so that several processes may write one file, and has the
-    same name. A process that is killed leaves the folder behind.
+    same name. A process that is killed leaves the folder behind; its name starts with `TEMPORARY`.
 
     Raises:
         OSError: the file cannot be written; the caller reports it.
     """
-    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+    with tempfile.TemporaryDirectory(prefix=TEMPORARY, dir=path.parent) as folder:
         temporary = Path(folder, path.name)
         yield temporary
         os.replace(temporary, path)
