@@ -504,8 +504,8 @@ def test_a_mistake_in_the_environment_variable_names_it(tmp_path, monkeypatch):
         assert "MNIST_DIR" not in str(mistake.value)
 
 
-@pytest.mark.parametrize("address", ["https://example.org/mnist.npz", "s3://mnist/"])
+@pytest.mark.parametrize("url", ["https://example.org/mnist.npz", "s3://mnist/"])
 @pytest.mark.parametrize("before", ["", "synthetic+"])
-def test_an_address_is_refused_as_such(before, address):
-    with pytest.raises(UserError, match=f"^{address} is an address"):
-        load_dataset(before + address)
+def test_a_url_is_refused_as_such(before, url):
+    with pytest.raises(UserError, match=f"^{url} is a URL"):
+        load_dataset(before + url)

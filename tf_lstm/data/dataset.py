@@ -117,7 +117,7 @@ def find_data(source: str) -> Path | bytes | None:
     if source == "synthetic":
         return None
     if re.match(r"\w\w+:/", source):
-        raise UserError(f"{source} is an address: download its files, and name their folder.")
+        raise UserError(f"{source} is a URL: download its files, and name their folder.")
     if source and source != "mnist":
         return Path(os.path.expanduser(source)).absolute()
     try:
