@@ -14,7 +14,7 @@ import pytest
 
 from tf_lstm.data import dataset as dataset_module
 from tf_lstm.data import download
-from tf_lstm.data.dataset import load_dataset
+from tf_lstm.data.dataset import choose_held_out, load_dataset
 from tf_lstm.data.files import ARRAYS
 from tf_lstm.data.synthetic import render_digits
 from tf_lstm.terminal.errors import UserError
@@ -69,8 +69,10 @@ def assert_refused(path, *words):
 
 
 def assert_holds(dataset, arrays):
-    train_images = np.concatenate([dataset.validation.images, dataset.train.images])
-    train_labels = np.concatenate([dataset.validation.labels, dataset.train.labels])
+    held_out = choose_held_out(len(arrays[0]), dataset.name)
+    train_images, train_labels = np.empty_like(arrays[0]), np.empty_like(arrays[1])
+    for split, chosen in ((dataset.validation, held_out), (dataset.train, ~held_out)):
+        train_images[chosen], train_labels[chosen] = split.images, split.labels
     loaded = train_images, train_labels, dataset.test.images, dataset.test.labels
     for actual, expected in zip(loaded, arrays, strict=True):
         np.testing.assert_array_equal(actual, expected)
@@ -112,13 +114,17 @@ def test_checksum_depends_on_the_values_only(tmp_path):
     assert load_dataset(write_npz(tmp_path / "new.npz", arrays)).checksum != from_file.checksum
 
 
-def test_first_twelfth_validates(tmp_path):
-    arrays = make_arrays(train_count=60)
+def test_the_first_twelfth_of_mnist_validates():
+    held_out = choose_held_out(60_000, "MNIST")
+    assert held_out[:5000].all() and not held_out[5000:].any()
+
+
+def test_every_class_of_sorted_data_validates(tmp_path):
+    arrays = make_arrays(train_count=240)
+    arrays[1].sort()
     dataset = load_dataset(write_npz(tmp_path / "mine.npz", arrays))
-    np.testing.assert_array_equal(dataset.validation.images, arrays[0][:5])
-    np.testing.assert_array_equal(dataset.validation.labels, arrays[1][:5])
-    np.testing.assert_array_equal(dataset.train.images, arrays[0][5:])
-    np.testing.assert_array_equal(dataset.train.labels, arrays[1][5:])
+    assert len(dataset.validation.labels) == 20 and len(dataset.train.labels) == 220
+    assert set(dataset.validation.labels) == set(dataset.train.labels) == set(range(10))
 
 
 def test_without_validation_all_images_train(tmp_path):
