@@ -142,7 +142,8 @@ def run_script(command, environment):
 
 def reuse_traced_functions():
     """Make all runs use the same model and trainer, which start with their initial values."""
-    from tf_lstm.runs import run, session
+    from tf_lstm.engines import build
+    from tf_lstm.runs import training
 
     def variables(made):
         if hasattr(made, "variables_by_name"):
@@ -152,11 +153,10 @@ def reuse_traced_functions():
     def reused(new):
         known = {}
 
-        def reset(*arguments, **options):
-            engine = [each for each in arguments if isinstance(each, str)]  # a trainer has none
-            key = (*engine, *options.values())
+        def reset(recipe_or_settings, *others):
+            key = repr((recipe_or_settings, *(each for each in others if isinstance(each, str))))
             if key not in known:
-                made = new(*arguments, **options)
+                made = new(recipe_or_settings, *others)
                 known[key] = made, [(v, v.numpy()) for v in variables(made)]
             made, initial = known[key]
             for variable, value in initial:
@@ -165,7 +165,7 @@ def reuse_traced_functions():
 
         return reset
 
-    run.build_model, session.new_trainer = map(reused, (run.build_model, session.new_trainer))
+    build.build_model, training.trainer_of = map(reused, (build.build_model, training.trainer_of))
 
 
 if __name__ == "__main__":

@@ -250,7 +250,7 @@ def test_an_ensemble_predicts_with_the_mean_of_its_networks(quick, succeed, digi
         succeed("train_mnist.py", *flags, *changes)
     output = succeed("benchmarks/ensemble.py", *folders, "--output", path)
     test = load_dataset(digits).test
-    models = [open_run(folder).best_model() for folder in folders]
+    models = [open_run(folder).kept_model() for folder in folders]
     mean = sum(row_predictions(model, test.images)[:, -1] for model in models)
     accuracy = f"{100 * np.mean(mean.argmax(axis=1) == test.labels):.2f}"
     line = rf"^\| the mean of these 2 \| \d+\.\d+ \| {accuracy} \|$"

@@ -11,7 +11,7 @@ from pathlib import Path
 from tf_lstm.runs.run import FILES, Run, locked
 from tf_lstm.runs.settings import RunSettings
 from tf_lstm.terminal.errors import UserError
-from tf_lstm.terminal.files import TEMPORARY, write_text_atomically
+from tf_lstm.terminal.files import TEMPORARY, failure, replacement, write_text_atomically
 
 RUNS = Path(__file__).resolve().parents[2] / "runs"
 LATEST = RUNS / "latest"  # a text file that names the newest run's folder
@@ -48,7 +48,7 @@ def create_run(
             )
         path.mkdir(parents=True, exist_ok=True)
         require_free(path, overwrite)  # before the lock is created there
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: a NUL character
         raise _cannot_be_used(path or RUNS, error) from error
     run = Run(path, settings)
     with locked(path):
@@ -63,9 +63,9 @@ def create_run(
         yield run
 
 
-def _cannot_be_used(path: Path, error: OSError) -> UserError:
+def _cannot_be_used(path: Path, error: Exception) -> UserError:
     return UserError(
-        f"{path} cannot be used for the run ({error.strerror}): name another folder with --run."
+        f"{path} cannot be used for the run ({failure(error)}): name another folder with --run."
     )
 
 
@@ -79,7 +79,8 @@ def note_newest(folder: Path) -> None:
     name = folder.relative_to(RUNS) if folder.is_relative_to(RUNS) else folder
     try:
         RUNS.mkdir(exist_ok=True)
-        write_text_atomically(LATEST, f"{name}\n")
+        with replacement(LATEST) as temporary:
+            temporary.write_bytes(os.fsencode(f"{name}\n"))  # a path need not be UTF-8
     except OSError as error:
         print(
             f"{LATEST} cannot be written ({error.strerror}): name this run with --run later.",
@@ -99,7 +100,7 @@ def is_of_run(path: Path) -> bool:
     """Whether a path in a run's folder belongs to the run, or to the file manager."""
     if path.name == "checkpoints" and path.is_dir():
         return all(
-            which.name in ("latest", "best") and all(map(is_checkpoint_file, which.iterdir()))
+            which.name in ("latest", "kept") and all(map(is_checkpoint_file, which.iterdir()))
             for which in path.iterdir()
             if which.name not in OF_THE_SYSTEM
         )

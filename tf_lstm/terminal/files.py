@@ -102,7 +102,9 @@ def read_records(path: Path, kind: type[Record], remedy: str) -> list[Record]:
     types = get_type_hints(kind)
     try:
         with open(path, encoding="utf-8", newline="") as file:
-            rows = csv.DictReader(file)
+            rows = [*csv.DictReader(file)]
+            if any(None in row for row in rows):
+                raise ValueError("a line has more values than the header")
             return [kind(**{n: types[n](row[n]) for n in types if n in row}) for row in rows]
     except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
         raise UserError(f"{path} is damaged or of another version: {remedy}.") from error
