@@ -283,6 +283,29 @@ def test_a_gradient_that_is_not_finite_stops_the_run_and_spares_the_weights(tmp_
     assert all(np.isfinite(v).all() for v in saved.model.variables_by_name.values())
 
 
+def test_a_full_memory_is_one_sentence(tmp_path, monkeypatch):
+    def exhaust(*arguments, **options):
+        raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating a tensor")
+
+    monkeypatch.setattr(Trainer, "train_steps", exhaust)
+    with pytest.raises(UserError, match="units"):
+        train(new_run(tmp_path / "run"))
+    monkeypatch.setattr(training, "build_model", exhaust)
+    with pytest.raises(UserError, match="units"):
+        training.train_run(DATASET, RECIPE, tmp_path / "other", quiet=True)
+    assert not (tmp_path / "other").exists()
+
+
+def test_a_second_ctrl_c_says_how_to_continue(tmp_path, monkeypatch):
+    def interrupt(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Trainer, "train_steps", interrupt)
+    with pytest.raises(Interrupted, match="--resume") as interruption:
+        train(new_run(tmp_path / "run"))
+    assert interruption.value.signal == signal.SIGINT
+
+
 def test_two_processes_cannot_write_one_run(tmp_path):
     folder = new_run(tmp_path / "run").folder
     with reopen_run(folder), pytest.raises(UserError, match="another process"):
