@@ -99,8 +99,9 @@ def serve(way):
     import_tensorflow()
     import keras  # noqa: F401
     import matplotlib.pyplot  # noqa: F401
-    import tf_lstm.runs.start  # noqa: F401
     import write_outputs  # noqa: F401
+
+    import tf_lstm.runs.training  # noqa: F401
 
     if way == "reuse":
         reuse_traced_functions()
@@ -154,7 +155,9 @@ def reuse_traced_functions():
         known = {}
 
         def reset(recipe_or_settings, *others):
-            key = repr((recipe_or_settings, *(each for each in others if isinstance(each, str))))
+            key = repr(
+                (recipe_or_settings, *(each for each in others if isinstance(each, str | int)))
+            )
             if key not in known:
                 made = new(recipe_or_settings, *others)
                 known[key] = made, [(v, v.numpy()) for v in variables(made)]
