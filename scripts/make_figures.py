@@ -32,6 +32,8 @@ STEPS = (  # minutes on two cores, and the command; RUNS and FIGURES stand for f
     (0.2, f"{PLOT} --run RUNS/basic --output FIGURES/row_predictions_basic.png"),
     (0.3, f"{PLOT} --animate --run RUNS/default --output FIGURES/row_predictions.gif"),
     (0.2, f"{PLOT} --depth --run RUNS/default --output FIGURES/row_depth.png"),
+    (0.2, f"{PLOT} --gates --run RUNS/default --output FIGURES/gates.png"),
+    (0.2, f"{PLOT} --saliency --run RUNS/default --output FIGURES/saliency.png"),
     (0.2, f"{PLOT} --diagram --run RUNS/default --output FIGURES/network.png"),
     (1.0, "train_mnist.py --set loss_rows=last --run RUNS/last-row --overwrite"),
     (

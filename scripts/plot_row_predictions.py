@@ -17,6 +17,11 @@ from tf_lstm.terminal.startup import import_tensorflow
 GRID = "row_predictions.png"
 KINDS = {  # the flags for other figures: the file's default name, and the help
     "depth": ("row_depth.png", "plot one image in depth: heat map, confidence and entropy by row"),
+    "gates": ("gates.png", "plot the gates, the states and the evidence of every row of one image"),
+    "saliency": (
+        "saliency.png",
+        "plot which pixels moved the prediction, and how long the network remembers a row",
+    ),
     "diagram": ("network.png", "plot the network unrolled over the rows of one image"),
     "animate": ("row_predictions.gif", "animate one image: it is revealed row by row"),
     "summary": (
@@ -36,6 +41,8 @@ def parse_flags() -> argparse.Namespace:
     for name, (_, help) in KINDS.items():
         options = {"action": "store_const", "dest": "kind", "const": name}
         flag(f"--{name}", help, shown="off", group=kind, **options)
+    flag("--layer", "the layer to plot in --gates, from 1", shown="the last",
+         type=number(int, 1, 100))  # fmt: skip
     flag("--compare", "another run to compare with in --summary; may be repeated", [],
          action="append", metavar="FOLDER")  # fmt: skip
     flag("--reference", "a CSV file written by benchmarks/reference_networks.py, to plot in "
@@ -69,9 +76,9 @@ def check_combinations(parser: argparse.ArgumentParser, flags: argparse.Namespac
         parser.error("--show cannot show an animation: leave it out, and open the file")
     if summary and not (flags.index is flags.digit is flags.image is None):
         parser.error("--summary plots all images: leave out --index, --digit and --image")
-    for name in ("compare", "reference"):
-        if getattr(flags, name) and not summary:
-            parser.error(f"--{name} needs --summary: add that flag, or leave out --{name}")
+    for name, kind in (("compare", "summary"), ("reference", "summary"), ("layer", "gates")):
+        if getattr(flags, name) and flags.kind != kind:
+            parser.error(f"--{name} needs --{kind}: add that flag, or leave out --{name}")
     if flags.output and animate != (flags.output.suffix.lower() == ".gif"):
         parser.error(
             f"--output {flags.output} must end in .gif with --animate, and otherwise must not"

@@ -33,14 +33,14 @@ def call_in_thread(function):
 @pytest.fixture
 def lines():
     section = PAGE.read_text(encoding="utf-8").partition("## Use it from Python")[2]
-    return re.search(r"```python\n(.*?)```", section, re.S)[1]
+    return re.findall(r"```python\n(.*?)```", section, re.S)
 
 
 def test_six_lines_train_load_and_predict(lines, runs_folder, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("MNIST_DIR", str(write_digits(tmp_path / "digits.npz", 120)))
     names = {}
-    assert call_in_thread(lambda: exec(lines, names)) is None
-    assert len([line for line in lines.splitlines() if line]) == 6
+    assert call_in_thread(lambda: exec(lines[0], names)) is None
+    assert len([line for line in lines[0].splitlines() if line]) == 6
     probabilities = names["probabilities"]
     assert probabilities.shape == (5, 28, 10)
     np.testing.assert_allclose(probabilities.sum(axis=2), 1, rtol=1e-5)
@@ -48,6 +48,8 @@ def test_six_lines_train_load_and_predict(lines, runs_folder, tmp_path, monkeypa
     printed = capsys.readouterr().out
     assert len(re.findall(r"^epoch \d/4 .*validation loss", printed, re.M)) == 4
     assert not re.search(r"[\r\b\x1b]", printed)
+    exec(lines[1], names)  # looks inside
+    assert names["layer"]["f"].shape == (5, 28, 128)
 
 
 def test_no_signal_is_expected_outside_the_main_thread():

@@ -430,6 +430,7 @@ REFUSED_BY_PLOT = [
     (["--image", "NEW/none.png"], "NEW/none.png"),
     (["--summary", "--split", "train", "--compare", "NEW"], "NEW"),
     (["--summary", "--compare", "RUN"], "same name"),
+    (["--gates", "--layer", "2"], "--layer 2"),
 ]
 
 

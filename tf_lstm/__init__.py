@@ -9,6 +9,7 @@ The main path, in reading order:
     train_step      the loss, the gradient, the update
     train_loop      epochs, validation, hooks
     evaluation      row predictions, accuracy
+    inside          gates and states after every row, evidence, what matters for how long
 
 It uses `rows` (images as sequences), `seeds` (everything random), `initializers` and `optimizer`.
 The rest builds on it and is not needed to understand it:

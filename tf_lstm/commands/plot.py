@@ -3,15 +3,20 @@
 import argparse
 from pathlib import Path
 
+import numpy as np
 from matplotlib.figure import Figure
 
 from tf_lstm.data.dataset import Dataset, Split, load_dataset
 from tf_lstm.data.photo import prepare_photo
 from tf_lstm.evaluation import row_predictions
+from tf_lstm.inside import contributions, evidence, gates_and_states, importance, saliency
+from tf_lstm.model import RowClassifier
 from tf_lstm.plots.animation import save_animation
 from tf_lstm.plots.depth import row_depth_figure
+from tf_lstm.plots.gates import Inside, gates_figure
 from tf_lstm.plots.network import network_figure
 from tf_lstm.plots.row_predictions import Prediction, row_predictions_figure
+from tf_lstm.plots.saliency import ROWS, saliency_figure
 from tf_lstm.plots.statistics import row_statistics
 from tf_lstm.plots.style import save_figure, show_figure
 from tf_lstm.plots.summary import row_summary_figure
@@ -24,6 +29,7 @@ from tf_lstm.terminal.progress import short_path
 
 # A 4 of MNIST's test images that looks like a 6 until enough of its second stroke is read.
 INSTRUCTIVE_INDEX = 1938
+IMAGES_TO_EXPLAIN = 300  # for the map of --saliency
 
 
 def plot(flags: argparse.Namespace) -> None:
@@ -47,11 +53,18 @@ def plot_image(flags: argparse.Namespace, run: Run) -> tuple[Figure | None, str]
     """
     recipe = run.recipe
     layers = (recipe.input_projection, recipe.layers, recipe.bidirectional, recipe.pad_columns)
-    if flags.kind == "diagram" and layers != (True, 1, False, 0):
+    if flags.kind == "diagram" and (*layers, recipe.cell) != (True, 1, False, 0, "lstm"):
         raise UserError(
             "--diagram needs an input projection of 28 columns and one LSTM layer in one "
             f"direction, unlike {run.folder} ({recipe.name}): choose another run."
         )
+    if flags.kind in ("gates", "saliency") and recipe.bidirectional:
+        raise UserError(
+            f"--{flags.kind} needs a network that reads in one direction, unlike {run.folder} "
+            f"({recipe.name}): choose another run."
+        )
+    if flags.layer and flags.layer > recipe.layers:
+        raise UserError(f"--layer {flags.layer} is too large: {run.folder} has {recipe.layers}.")
     model = run.kept_model()
     if flags.image is not None:
         image, label = prepare_photo(flags.image), None
@@ -68,8 +81,32 @@ def plot_image(flags: argparse.Namespace, run: Run) -> tuple[Figure | None, str]
     if flags.kind == "animate":
         save_animation(prediction, flags.output)
         return None, result
+    if flags.kind == "gates":
+        return plot_gates(prediction, model, flags.layer), result
+    if flags.kind == "saliency":
+        return plot_saliency(prediction, model, load_run_data(run, flags.data).test.images), result
     figures = {"depth": row_depth_figure, "diagram": network_figure, None: row_predictions_figure}
     return figures[flags.kind](prediction), result
+
+
+def plot_gates(prediction: Prediction, model: RowClassifier, layer: int | None) -> Figure:
+    """The gates and states of a layer, from 1; None for the last one, which makes the logits."""
+    images, count = prediction.image[np.newaxis], len(model.layers)
+    values = gates_and_states(model, images)[layer - 1 if layer else -1]
+    added = contributions(model, images)[0, -1] if layer in (None, count) else None
+    name = f"layer {layer or count} of {count}, " if count > 1 else ""
+    one_image = {key: value[0] for key, value in values.items()}
+    return gates_figure(prediction, Inside(one_image, added, evidence(model, images)[0], name))
+
+
+def plot_saliency(prediction: Prediction, model: RowClassifier, images: np.ndarray) -> Figure:
+    """The pixels that moved the prediction, and how long rows matter for some test images."""
+    predicted = prediction.probabilities.argmax(axis=1)
+    gradients = [
+        saliency(model, prediction.image[np.newaxis], row, predicted[[row - 1]])[0] for row in ROWS
+    ]
+    some = images[:IMAGES_TO_EXPLAIN]
+    return saliency_figure(prediction, gradients, importance(model, some), len(some))
 
 
 def load_run_data(run: Run, named: str | None) -> Dataset:
