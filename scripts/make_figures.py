@@ -39,7 +39,7 @@ STEPS = (  # minutes on two cores, and the command; RUNS and FIGURES stand for f
         f"{PLOT} --summary --run RUNS/default --compare RUNS/last-row --compare RUNS/basic "
         "--output FIGURES/row_summary.png",
     ),
-    (6.0, "learn_alphabet.py --seeds 5 --output FIGURES/alphabet.png"),
+    (9.0, "learn_alphabet.py --seeds 5 --output FIGURES/alphabet.png"),
     (
         15.0,
         "train_mnist.py --recipe early --engine folded --precision mixed_bfloat16 "
