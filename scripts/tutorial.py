@@ -14,13 +14,13 @@ import matplotlib.pyplot as plt
 import numpy as np
 import tensorflow as tf
 
-repository = Path(globals().get("__file__", "scripts/tutorial.py")).resolve().parents[1]
+page = Path(globals().get("__file__", "tutorial.py")).resolve()  # cells have no __file__
+repository = next(folder for folder in page.parents if (folder / "tf_lstm").is_dir())
 sys.path.insert(0, str(repository))
 from tf_lstm.data.dataset import load_dataset
 
-time_steps, features = 28, 28  # an image is a sequence of 28 rows of 28 pixels
-units, num_classes = 128, 10
-batch_size, epochs = 256, 3
+time_steps, features, num_classes = 28, 28, 10  # an image is a sequence of 28 rows of 28 pixels
+units, batch_size, epochs = 128, 256, 3
 tf.keras.utils.set_random_seed(0)  # the same numbers in every run
 
 # %% Data: MNIST (55,000 images to train on), or synthetic digits if it cannot be downloaded
@@ -29,7 +29,7 @@ train_images, train_labels = dataset.train.images, dataset.train.labels  # (n, 2
 total_steps = epochs * (len(train_labels) // batch_size)
 print(f"{dataset.name}: {len(train_labels):,} training images, {total_steps} steps")
 
-# %% Variables: two projections, and the LSTM's kernel, recurrent kernel and bias
+# %% Variables: two projections, and the LSTM's kernel, recurrent kernel and bias; the optimizer
 glorot = tf.keras.initializers.GlorotUniform  # a new one each time: an object repeats its numbers
 weights = {
     "in": tf.Variable(glorot()((features, units))),
@@ -41,7 +41,7 @@ cell.build((None, units))
 cell_variables = [v.value for v in cell.trainable_variables]  # Keras wraps TensorFlow's variables
 variables = [*weights.values(), *biases.values(), *cell_variables]
 
-# %% The optimizer: the learning rate rises to 8e-3 over a sixth of the steps, then decays to 0
+# The learning rate rises to 8e-3 over a sixth of the steps, then decays to 0
 schedule = tf.keras.optimizers.schedules.CosineDecay(
     1e-4, total_steps - total_steps // 6, warmup_target=8e-3, warmup_steps=total_steps // 6
 )
@@ -70,8 +70,7 @@ def compute_loss(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
     return tf.reduce_mean(losses[:, -1] + tf.reduce_mean(losses, axis=1))
 
 
-# %% One training step, traced once into a graph
-@tf.function
+# %% One training step
 def train_step(images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     with tf.GradientTape() as tape:
         logits = predict_logits(images)
@@ -84,22 +83,22 @@ def train_step(images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tens
 
 
 # %% The loop: every epoch visits the images in a new order
+traced_step = tf.function(train_step)  # becomes a graph, for the variables of this moment
 rng = np.random.default_rng(0)
 started = time.monotonic()
 for _ in range(epochs):
     order = rng.permutation(len(train_labels))
     for start in range(0, len(order) - batch_size + 1, batch_size):  # leaves out a smaller batch
         batch = order[start : start + batch_size]
-        loss, accuracy = train_step(train_images[batch], train_labels[batch])
+        loss, accuracy = traced_step(train_images[batch], train_labels[batch])
         step = int(optimizer.iterations)
         if step % 100 == 1 or step == total_steps:
             print(f"step {step:3}  loss {loss:.3f}  accuracy on this batch {100 * accuracy:5.1f} %")
 print(f"trained in {time.monotonic() - started:.0f} s")
 
 # %% The accuracy on the test images, which have not been used so far
-row_logits = tf.function(predict_logits)
 test_images, test_labels = dataset.test.images, dataset.test.labels
-predicted = [np.argmax(row_logits(part)[:, -1], axis=1) for part in np.array_split(test_images, 20)]
+predicted = [tf.argmax(predict_logits(p)[:, -1], axis=1) for p in np.array_split(test_images, 20)]
 accuracy = np.mean(np.concatenate(predicted) == test_labels)
 print(f"{dataset.name}, {len(test_labels):,} test images: accuracy {100 * accuracy:.2f} %")
 
@@ -107,7 +106,7 @@ print(f"{dataset.name}, {len(test_labels):,} test images: accuracy {100 * accura
 # a 6 until enough of its second stroke is read
 index = 1938 % len(test_labels)
 image, label = test_images[index], test_labels[index]
-row_predictions = tf.nn.softmax(row_logits(image[np.newaxis])[0]).numpy()  # (28, 10)
+row_predictions = tf.nn.softmax(predict_logits(image[np.newaxis])[0]).numpy()  # (28, 10)
 figure, axes = plt.subplots(7, 4, figsize=(10, 13), sharey=True, layout="constrained")
 for row, (panel, probabilities) in enumerate(zip(axes.flat, row_predictions, strict=True), 1):
     colors = ["tab:blue" if digit == label else "tab:gray" for digit in range(num_classes)]
@@ -116,5 +115,6 @@ for row, (panel, probabilities) in enumerate(zip(axes.flat, row_predictions, str
 figure.suptitle(f"{dataset.name}, test image {index}, a {label} (blue)")
 figure.supxlabel("digit")
 figure.supylabel("probability")
+(repository / "figures").mkdir(exist_ok=True)
 figure.savefig(repository / "figures" / "tutorial.png")
 print("row predictions in figures/tutorial.png")

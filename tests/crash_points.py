@@ -99,8 +99,9 @@ def serve(way):
     import_tensorflow()
     import keras  # noqa: F401
     import matplotlib.pyplot  # noqa: F401
-    import tf_lstm.runs.start  # noqa: F401
     import write_outputs  # noqa: F401
+
+    import tf_lstm.runs.training  # noqa: F401
 
     if way == "reuse":
         reuse_traced_functions()
@@ -142,7 +143,8 @@ def run_script(command, environment):
 
 def reuse_traced_functions():
     """Make all runs use the same model and trainer, which start with their initial values."""
-    from tf_lstm.runs import run, session
+    from tf_lstm.engines import build
+    from tf_lstm.runs import training
 
     def variables(made):
         if hasattr(made, "variables_by_name"):
@@ -152,11 +154,12 @@ def reuse_traced_functions():
     def reused(new):
         known = {}
 
-        def reset(*arguments, **options):
-            engine = [each for each in arguments if isinstance(each, str)]  # a trainer has none
-            key = (*engine, *options.values())
+        def reset(recipe_or_settings, *others):
+            key = repr(
+                (recipe_or_settings, *(each for each in others if isinstance(each, str | int)))
+            )
             if key not in known:
-                made = new(*arguments, **options)
+                made = new(recipe_or_settings, *others)
                 known[key] = made, [(v, v.numpy()) for v in variables(made)]
             made, initial = known[key]
             for variable, value in initial:
@@ -165,7 +168,7 @@ def reuse_traced_functions():
 
         return reset
 
-    run.build_model, session.new_trainer = map(reused, (run.build_model, session.new_trainer))
+    build.build_model, training.trainer_of = map(reused, (build.build_model, training.trainer_of))
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ from tf_lstm.recipes import QUICK, RECIPES
 from tf_lstm.results import records
 from tf_lstm.results.records import KERAS, OLD_KERAS, Reference, Result, read_results
 from tf_lstm.runs import locate
-from tf_lstm.runs.locate import open_run
+from tf_lstm.runs.locate import open_run, reopen_run
 from tf_lstm.terminal.errors import UserError
 
 SCRIPTS = Path(__file__).resolve().parents[1] / "scripts"
@@ -178,7 +178,7 @@ def test_sigterm_also_ends_the_training(digits, tmp_path):
         time.sleep(0.05)
     process.terminate()
     finish(process, 128 + signal.SIGTERM)
-    with open_run(folder).locked():
+    with reopen_run(folder):
         pass  # no process is writing it
     assert "run 1 of 1" in finish(start([script, *flags]))[0]
 
@@ -250,7 +250,7 @@ def test_an_ensemble_predicts_with_the_mean_of_its_networks(quick, succeed, digi
         succeed("train_mnist.py", *flags, *changes)
     output = succeed("benchmarks/ensemble.py", *folders, "--output", path)
     test = load_dataset(digits).test
-    models = [open_run(folder).best_model() for folder in folders]
+    models = [open_run(folder).kept_model() for folder in folders]
     mean = sum(row_predictions(model, test.images)[:, -1] for model in models)
     accuracy = f"{100 * np.mean(mean.argmax(axis=1) == test.labels):.2f}"
     line = rf"^\| the mean of these 2 \| \d+\.\d+ \| {accuracy} \|$"

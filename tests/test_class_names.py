@@ -193,7 +193,7 @@ def test_a_run_remembers_the_names_and_the_scripts_use_them(
 
     dataset = load_dataset(data)
     train_run(dataset, Recipe(units=5, epochs=1), quiet=True)
-    assert open_run().class_names == NAMES
+    assert open_run().settings.data.class_names == NAMES
     script = Path(__file__).resolve().parents[1] / "scripts" / "plot_row_predictions.py"
     for flags in (["--digit", "8"], ["--summary"]):
         output = tmp_path / f"figure{len(flags)}.svg"

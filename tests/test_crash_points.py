@@ -110,7 +110,7 @@ def describe(run):
     """The content of a run's folder, without the times in it and TensorFlow's random names."""
     files = sorted(path for path in run.rglob("*"))
     contents = [path.read_bytes() if path.is_file() else b"" for path in files]
-    names = [re.sub(r"tempstate\d+|tmp\w{8}", "temporary", str(path)) for path in files]
+    names = [re.sub(r"tempstate\d+|\.unfinished-\w{8}", "temporary", str(path)) for path in files]
     return tuple(
         (name, re.sub(rb",[^,\n]*\n", b"\n", content) if "history" in name else content)
         for name, content in zip(names, contents, strict=True)

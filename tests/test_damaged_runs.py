@@ -10,16 +10,17 @@ import shutil
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from damage import damage
 
-from tf_lstm import train_loop
 from tf_lstm.data.dataset import Dataset, Split
 from tf_lstm.data.synthetic import render_digits
+from tf_lstm.engines import build
 from tf_lstm.recipes import DEFAULT
-from tf_lstm.runs import session
 from tf_lstm.runs.locate import create_run, open_run
-from tf_lstm.runs.run import Run
 from tf_lstm.runs.session import Session
+from tf_lstm.runs.settings import RunSettings
+from tf_lstm.runs.training import describe, trainer_of
 from tf_lstm.terminal.errors import UserError
 
 IMAGES, LABELS = render_digits(40, seed=8)
@@ -35,12 +36,12 @@ pytestmark = pytest.mark.fuzz
 @pytest.fixture
 def trained(tmp_path, runs_folder, monkeypatch):
     """A finished run, and its session; every further session of this test uses its variables."""
-    run = create_run(tmp_path / "trained", RECIPE, 3, DATASET, engine="folded")
-    trained = Session(run, DATASET, quiet=True)
-    train_loop.train(trained.trainer, DATASET, trained, trained.history)
-    trained.finish(trained.test())
-    monkeypatch.setattr(Run, "new_model", lambda *arguments: trained.model)
-    monkeypatch.setattr(session, "new_trainer", lambda *arguments: trained.trainer)
+    settings = RunSettings(RECIPE, describe(DATASET), seed=3, engine="folded")
+    trainer = trainer_of(settings, DATASET, tf.distribute.get_strategy())
+    with create_run(tmp_path / "trained", settings) as run:
+        trained = Session(run, trainer, DATASET, quiet=True)
+        run.write_result(trained.train())
+    monkeypatch.setattr(build, "build_model", lambda *arguments: trainer.model)
     return trained
 
 
@@ -68,14 +69,13 @@ def values(variables_by_name):
 
 def test_a_damaged_run_is_restored_or_refused(trained, tmp_path, request, capsys):
     cases = request.config.getoption("--cases") or 200
-    folder, variables = tmp_path / "damaged", trained.model.variables_by_name
+    folder, variables = tmp_path / "damaged", trained.trainer.model.variables_by_name
     saved = {}  # the weights after each step that has a checkpoint
     for number in trained.latest.numbers:
         trained.latest.checkpoint.read(trained.latest.path(number))
         saved[trained.trainer.step] = values(variables)
-    trained.run.best_model()
-    best, outcomes = values(variables), []
-    settings = {name: s for name, s in trained.run.settings.items() if name != "checksum"}
+    trained.run.kept_model()
+    kept, outcomes = values(variables), []
     assert list(saved) == [6, 4]
 
     for case in range(cases):
@@ -89,12 +89,12 @@ def test_a_damaged_run_is_restored_or_refused(trained, tmp_path, request, capsys
             variable.assign(0 * variable)
         try:
             run = open_run(folder)
-            assert all(run.settings[name] == settings[name] for name in settings), done
-            np.testing.assert_equal(values(run.best_model().variables_by_name), best, done)
+            assert run.settings == trained.run.settings, done
+            np.testing.assert_equal(values(run.kept_model().variables_by_name), kept, done)
             if run.is_finished:
                 run.read_history(), run.read_result()
             else:
-                resumed = Session(run, DATASET, quiet=True)
+                resumed = Session(run, trained.trainer, DATASET, quiet=True)
                 step = resumed.trainer.step
                 assert resumed.latest.number is None or step in saved, done
                 if resumed.latest.number:

@@ -3,18 +3,18 @@ import hashlib
 import http.server
 import os
 import pickle
+import pwd
 import socket
 import threading
 import zipfile
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tf_lstm.data import dataset as dataset_module
 from tf_lstm.data import download
-from tf_lstm.data.dataset import load_dataset
+from tf_lstm.data.dataset import choose_held_out, load_dataset
 from tf_lstm.data.files import ARRAYS
 from tf_lstm.data.synthetic import render_digits
 from tf_lstm.terminal.errors import UserError
@@ -69,8 +69,10 @@ def assert_refused(path, *words):
 
 
 def assert_holds(dataset, arrays):
-    train_images = np.concatenate([dataset.validation.images, dataset.train.images])
-    train_labels = np.concatenate([dataset.validation.labels, dataset.train.labels])
+    held_out = choose_held_out(len(arrays[0]), dataset.name)
+    train_images, train_labels = np.empty_like(arrays[0]), np.empty_like(arrays[1])
+    for split, chosen in ((dataset.validation, held_out), (dataset.train, ~held_out)):
+        train_images[chosen], train_labels[chosen] = split.images, split.labels
     loaded = train_images, train_labels, dataset.test.images, dataset.test.labels
     for actual, expected in zip(loaded, arrays, strict=True):
         np.testing.assert_array_equal(actual, expected)
@@ -112,13 +114,17 @@ def test_checksum_depends_on_the_values_only(tmp_path):
     assert load_dataset(write_npz(tmp_path / "new.npz", arrays)).checksum != from_file.checksum
 
 
-def test_first_twelfth_validates(tmp_path):
-    arrays = make_arrays(train_count=60)
+def test_the_first_twelfth_of_mnist_validates():
+    held_out = choose_held_out(60_000, "MNIST")
+    assert held_out[:5000].all() and not held_out[5000:].any()
+
+
+def test_every_class_of_sorted_data_validates(tmp_path):
+    arrays = make_arrays(train_count=240)
+    arrays[1].sort()
     dataset = load_dataset(write_npz(tmp_path / "mine.npz", arrays))
-    np.testing.assert_array_equal(dataset.validation.images, arrays[0][:5])
-    np.testing.assert_array_equal(dataset.validation.labels, arrays[1][:5])
-    np.testing.assert_array_equal(dataset.train.images, arrays[0][5:])
-    np.testing.assert_array_equal(dataset.train.labels, arrays[1][5:])
+    assert len(dataset.validation.labels) == 20 and len(dataset.train.labels) == 220
+    assert set(dataset.validation.labels) == set(dataset.train.labels) == set(range(10))
 
 
 def test_without_validation_all_images_train(tmp_path):
@@ -414,7 +420,7 @@ def test_interrupted_download_leaves_nothing_behind(tmp_path, monkeypatch, serve
         raise KeyboardInterrupt
 
     set_download(monkeypatch, tmp_path, serve())
-    monkeypatch.setattr(Path, "replace", interrupt)
+    monkeypatch.setattr(os, "replace", interrupt)
     with pytest.raises(KeyboardInterrupt):
         load_dataset("mnist")
     assert cached_files(tmp_path) == set()
@@ -457,3 +463,55 @@ def test_damaged_cached_file_is_named_and_kept(tmp_path, monkeypatch, serve, sou
     with pytest.raises(UserError, match="mnist.npz is damaged: delete it"):
         load_dataset(source)
     assert cached.read_bytes() == b"damaged"
+
+
+@pytest.mark.parametrize("reason", ["a file is in the way", "no home folder"])
+def test_a_download_that_cannot_be_cached_is_used_with_a_note(
+    reason, tmp_path, monkeypatch, serve, capsys
+):
+    set_download(monkeypatch, tmp_path, serve())
+    folder = tmp_path / "file"
+    monkeypatch.setenv("KERAS_HOME", str(folder / "keras"))
+    folder.touch()
+    if reason == "no home folder":
+        monkeypatch.delenv("KERAS_HOME")
+        monkeypatch.delenv("HOME", raising=False)
+        monkeypatch.setattr(pwd, "getpwuid", lambda number: {}[number])
+        (tmp_path / "work").mkdir()
+        monkeypatch.chdir(tmp_path / "work")
+    dataset = load_dataset()
+    assert_holds(dataset, make_arrays())
+    lines = capsys.readouterr().err.splitlines()
+    (note,) = [line for line in lines if "GET" not in line]  # the server prints its requests
+    assert "mnist.npz cannot be written" in note
+    assert load_dataset(dataset.source).checksum == dataset.checksum
+    assert folder.read_bytes() == b"" and not list(tmp_path.glob("work/*"))
+
+
+def test_a_cached_file_that_cannot_be_read_is_named(tmp_path, monkeypatch, serve):
+    set_download(monkeypatch, tmp_path, serve())
+    cached = tmp_path / "keras" / "datasets" / "mnist.npz"
+    cached.mkdir(parents=True)
+    with pytest.raises(UserError, match="mnist.npz cannot be read"):
+        load_dataset()
+
+
+# What was given.
+
+
+def test_a_mistake_in_the_environment_variable_names_it(tmp_path, monkeypatch):
+    for value in (tmp_path / "none", "https://example.org/mnist", tmp_path / ("n" * 300)):
+        monkeypatch.setenv("MNIST_DIR", str(value))
+        with pytest.raises(UserError) as mistake:
+            load_dataset()
+        assert "MNIST_DIR" in str(mistake.value) and str(value) in str(mistake.value)
+        with pytest.raises(UserError) as mistake:
+            load_dataset(tmp_path / "flag")
+        assert "MNIST_DIR" not in str(mistake.value)
+
+
+@pytest.mark.parametrize("url", ["https://example.org/mnist.npz", "s3://mnist/"])
+@pytest.mark.parametrize("before", ["", "synthetic+"])
+def test_a_url_is_refused_as_such(before, url):
+    with pytest.raises(UserError, match=f"^{url} is a URL"):
+        load_dataset(before + url)

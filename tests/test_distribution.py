@@ -97,7 +97,7 @@ def history_alone(tmp_path_factory):
 
 
 def assert_same_history(run, strategy, history_alone):
-    assert (run.settings["strategy"], run.settings["replicas"]) == (strategy, 2)
+    assert (run.settings.strategy, run.settings.replicas) == (strategy, 2)
     for row, expected in zip(run.read_history(), history_alone, strict=True):
         assert row.train_loss == pytest.approx(expected.train_loss, rel=1e-5)
 

@@ -22,6 +22,8 @@ from tf_lstm.export.page import save_page
 from tf_lstm.export.saved_model import save_litert, save_saved_model
 from tf_lstm.recipes import DEFAULT, RECIPES
 from tf_lstm.runs.locate import create_run
+from tf_lstm.runs.settings import RunSettings
+from tf_lstm.runs.training import describe
 from tf_lstm.settings import Recipe
 from tf_lstm.terminal.errors import UserError
 
@@ -29,18 +31,18 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 PAGE = (REPOSITORY / "tf_lstm" / "export" / "README.md").read_text(encoding="utf-8")
 IMAGES, LABELS = render_digits(7, seed=1)
 DATASET = Dataset("toy (not MNIST)", "nowhere", "abc", *[Split(IMAGES, LABELS)] * 3)
-HOW = {"engine": "cell", "shards": 1, "strategy": "none", "replicas": 1}
 
 
 def new_run(folder, recipe, finished=True):
     """A run with initial values twice as large, so that its predictions differ between images."""
-    run = create_run(folder, recipe, 7, DATASET, newest=False, **HOW)
-    model = run.new_model()
+    model = build_model(recipe, seed=7)
     for variable in model.variables_by_name.values():
         variable.assign(2 * variable)
-    run.checkpoints("best", model=model).save()
-    if finished:
-        run.write_result(Evaluation(0.5, 0.9, (0.9,) * 10, 7))
+    settings = RunSettings(recipe, describe(DATASET), seed=7)
+    with create_run(folder, settings, newest=False) as run:
+        run.checkpoints("kept", variables=model.variables_by_name).save()
+        if finished:
+            run.write_result(Evaluation(0.5, 0.9, (0.9,) * 10, 7))
     return run
 
 
@@ -51,7 +53,7 @@ def run(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def model(run):
-    return run.best_model()
+    return run.kept_model()
 
 
 @pytest.fixture
@@ -176,6 +178,14 @@ def test_an_export_replaces_an_older_one(suffix, small, tmp_path):
     for _ in range(2):
         SAVE[suffix](small, path)
     assert [*tmp_path.iterdir()] == [path] and files_in(path)
+
+
+@pytest.mark.parametrize("suffix", SAVE)
+def test_a_name_that_the_system_refuses_is_named(suffix, small, tmp_path):
+    path = tmp_path / f"{'n' * 300}.{suffix}"
+    with pytest.raises(UserError) as mistake:
+        SAVE[suffix](small, path)
+    assert str(path) in str(mistake.value) and not [*tmp_path.iterdir()]
 
 
 def test_an_existing_folder_is_left_alone(small, tmp_path):

@@ -81,3 +81,9 @@ def test_train_mnist_refuses_a_wrong_setting_in_one_sentence(flags, message):
     output, errors = finish(start([TRAIN_MNIST, *flags]), returncode=2)
     assert output == ""
     assert len(errors.splitlines()) == 1 and message in errors
+
+
+@pytest.mark.parametrize("text, meant", [("unit=4", "units"), ("lossrows=last", "loss_rows")])
+def test_the_most_similar_field_is_suggested(text, meant):
+    with pytest.raises(ValueError, match=rf"did you mean {meant}\?"):
+        parse_field(Recipe, text)

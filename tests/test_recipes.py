@@ -8,7 +8,6 @@ import tensorflow as tf
 
 from tf_lstm.data.synthetic import render_digits
 from tf_lstm.engines.build import build_model
-from tf_lstm.model import RowClassifier
 from tf_lstm.published_systems import BILSTM_30, DEEP, KERAS_30, STACKED_32
 from tf_lstm.recipes import DEFAULT, RECIPES
 from tf_lstm.settings import Recipe
@@ -180,40 +179,36 @@ def test_the_last_row_prediction_is_the_classification(recipe, random):
     )
 
 
-class OnesLayer:
-    """A layer whose outputs are all 1; keeps what the layer below gave it."""
-
-    causal = True
-    variables_by_name: dict[str, tf.Variable] = {}
-
-    def __init__(self, features, units, initializer, seeds, dtype):
-        self.units, self.inputs = units, None
-
-    def __call__(self, inputs):
-        self.inputs = inputs
-        return tf.ones((*inputs.shape[:2], self.units)), None
-
-
-def dropped_outputs(step):
-    """The outputs of both layers after dropout, each (batch, time steps, 10)."""
-    model = RowClassifier(replace(DEEP, units=10, dropout=0.25), OnesLayer)
-    model.weights["out"].assign(tf.eye(10))  # so that the logits are the top layer's outputs
-    model.biases["out"].assign(tf.zeros(10))
-    logits = model(tf.zeros((40, TIME_STEPS, 28)), tf.constant([1, step], tf.int64))
-    return model.layers[1].inputs.numpy(), logits.numpy()
+def masks_of(step):
+    """The dropout masks of a batch of 40 images, (40, layers, time steps, units)."""
+    images, labels = render_digits(40, seed=1)
+    recipe = replace(DEEP, units=10, dropout=0.25, time_steps=7)
+    trainer = Trainer(build_model(recipe), images, labels, 10)
+    trainer.optimizer.iterations.assign(step)
+    return trainer.sample_batch(tf.range(40))["dropout_masks"].numpy()
 
 
 def test_dropout_samples_a_new_mask_for_each_layer_row_and_image():
-    lower, upper = dropped_outputs(step=2)
-    for outputs in (lower, upper):
-        assert (outputs == 0).mean() == pytest.approx(0.25, abs=0.05)
-        np.testing.assert_allclose(outputs[outputs != 0], 1 / 0.75, rtol=1e-6)
-        masks = (outputs == 0).reshape(-1, 10)
-        assert len(np.unique(masks, axis=0)) > 80  # of 120; 2 ** 10 are possible
+    masks = masks_of(step=2)
+    assert masks.shape == (40, 2, 7, 10)
+    assert (masks == 0).mean() == pytest.approx(0.25, abs=0.03)
+    np.testing.assert_allclose(masks[masks != 0], 1 / 0.75, rtol=1e-6)
+    assert len(np.unique(masks.reshape(-1, 10), axis=0)) > 200  # of 560; 2 ** 10 are possible
     independent = 0.25**2 + 0.75**2  # the share of equal values in two independent masks
-    assert (lower == upper).mean() == pytest.approx(independent, abs=0.06)
-    for outputs, next_outputs in zip((lower, upper), dropped_outputs(step=3), strict=True):
-        assert (outputs == next_outputs).mean() == pytest.approx(independent, abs=0.06)
+    assert (masks[:, 0] == masks[:, 1]).mean() == pytest.approx(independent, abs=0.04)
+    assert (masks == masks_of(step=3)).mean() == pytest.approx(independent, abs=0.04)
+
+
+def test_masks_multiply_the_outputs_of_every_layer(random):
+    model = build_model(replace(DEEP, units=UNITS))
+    rows = tf.constant(random.random((BATCH, TIME_STEPS, 28)), tf.float32)
+    masks = np.ones((BATCH, 2, TIME_STEPS, UNITS), np.float32)
+    np.testing.assert_array_equal(model(rows, tf.constant(masks)), model(rows))
+    masks[:, 1] = 0  # nothing reaches the output projection but its biases
+    logits = model(rows, tf.constant(masks))
+    np.testing.assert_array_equal(logits, np.broadcast_to(model.biases["out"], logits.shape))
+    masks[:, 1], masks[:, 0] = 1, 0
+    assert not np.allclose(model(rows, tf.constant(masks)), model(rows))
 
 
 def test_there_is_no_dropout_outside_training(random):
@@ -228,7 +223,7 @@ def test_there_is_no_dropout_outside_training(random):
 def test_every_recipe_takes_a_step(recipe, engine):
     images, labels = render_digits(4, seed=1)
     recipe = replace(recipe, units=UNITS)
-    trainer = Trainer(build_model(recipe, engine=engine), recipe, images, labels, 10)
+    trainer = Trainer(build_model(recipe, engine=engine), images, labels, 10)
     before = [variable.numpy() for variable in trainer.variables_to_train]
     trainer.train_step(tf.range(4))  # without a graph, which is slow to trace
     for old, new in zip(before, trainer.variables_to_train, strict=True):

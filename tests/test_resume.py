@@ -14,18 +14,19 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from saved_runs import assert_same_run, write_digits
-from tf_lstm.runs.readings import read_readings
 
 from tf_lstm import train_loop
 from tf_lstm.data.dataset import Dataset, Split
 from tf_lstm.data.synthetic import render_digits
 from tf_lstm.evaluation import evaluate
 from tf_lstm.published_systems import BASIC, BILSTM_30, DEEP, STACKED_32
-from tf_lstm.recipes import BEST, RECIPES
-from tf_lstm.runs import locate, session
-from tf_lstm.runs.locate import create_run, open_run
+from tf_lstm.recipes import BEST, DEFAULT, RECIPES
+from tf_lstm.runs import locate, session, training
+from tf_lstm.runs.locate import create_run, open_run, reopen_run
+from tf_lstm.runs.published import read_test_accuracies
 from tf_lstm.runs.run import Run
 from tf_lstm.runs.session import Session
+from tf_lstm.runs.settings import RunSettings
 from tf_lstm.terminal.errors import Interrupted, UserError
 from tf_lstm.train_step import Trainer
 
@@ -41,6 +42,7 @@ DATASET = Dataset(
 )
 # Dropout, augmentation, a schedule, an optimizer with state; 22 images are 6 steps of 4 or fewer.
 SHUFFLED = RECIPES["shuffled"]
+GRU, RNN = (dataclasses.replace(DEFAULT, name=cell, cell=cell) for cell in ("gru", "rnn"))
 RECIPE = dataclasses.replace(
     BEST, units=4, time_steps=7, batch_size=4, epochs=2, warmup_steps=3, dropout=0.2
 )
@@ -48,19 +50,28 @@ RECIPE = dataclasses.replace(
 
 @pytest.fixture(autouse=True)
 def small_pieces(runs_folder, monkeypatch):
-    monkeypatch.setattr(train_loop, "steps_between_hooks", lambda trainer: 2)
+    monkeypatch.setattr(train_loop, "steps_in_a_second", lambda trainer: 2)
     monkeypatch.setattr(session, "SECONDS_PER_CHECKPOINT", 0)  # after each of these calls
+    monkeypatch.setattr(training, "load_dataset", lambda *arguments: DATASET)
 
 
-def new_run(folder, recipe=RECIPE, precision="float32"):
-    return create_run(folder, recipe, 3, DATASET, engine="folded", precision=precision, shards=2)
+def new_run(folder, recipe=RECIPE, precision="float32", engine=None):
+    """A run of which nothing is trained yet."""
+    engine = engine or ("folded" if recipe.cell == "lstm" else "cell")
+    data = training.describe(DATASET)
+    options = {"engine": engine, "precision": precision, "shards": 2}
+    with create_run(folder, RunSettings(recipe, data, seed=3, **options)) as run:
+        return run
+
+
+def new_session(run):
+    strategy = tf.distribute.get_strategy()
+    trainer = training.trainer_of(run.settings, DATASET, strategy)
+    return Session(run, trainer, DATASET, quiet=True)
 
 
 def train(run):
-    session = Session(run, DATASET, quiet=True)
-    with session.resumable():
-        train_loop.train(session.trainer, DATASET, session, session.history)
-    session.finish(session.test())
+    training.resume_run(run.folder, quiet=True)
 
 
 class Crash(Exception):
@@ -74,17 +85,18 @@ def uninterrupted(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(locate, "RUNS", folder.parent)
         patch.setattr(locate, "LATEST", folder.parent / "latest")
+        patch.setattr(training, "load_dataset", lambda *arguments: DATASET)
         train(new_run(folder))
     return folder
 
 
-def test_the_kept_weights_are_tested_and_not_the_last_ones(tmp_path):
-    run = new_run(tmp_path / "run")
-    session = Session(run, DATASET, quiet=True)
-    session.best.save()
-    kept = evaluate(run.best_model(), DATASET.test.images, DATASET.test.labels)
-    session.model.weights["out"].assign(tf.random.stateless_normal((4, 10), seed=(1, 2)))
-    assert session.test().loss == pytest.approx(kept.loss, rel=1e-5)
+def test_the_kept_weights_are_tested_and_not_the_last_ones(tmp_path, monkeypatch):
+    run = new_run(tmp_path / "run", dataclasses.replace(RECIPE, epochs=1))
+    session = new_session(run)
+    session.kept.save()  # and never again
+    monkeypatch.setattr(Session, "is_best", lambda *arguments: False)
+    kept = evaluate(run.kept_model(), DATASET.test.images, DATASET.test.labels)
+    assert session.train().loss == pytest.approx(kept.loss, rel=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -126,7 +138,7 @@ def test_mixed_precision_is_recorded_and_resumes_with_the_same_bits(tmp_path, un
         patch.setattr(Run, "write_history", lambda *arguments: (_ for _ in ()).throw(Crash))
         train(open_run(resumed))
     train(open_run(resumed))
-    assert open_run(resumed).precision == "mixed_bfloat16"
+    assert open_run(resumed).settings.precision == "mixed_bfloat16"
     assert_same_run(resumed, whole)
     with pytest.raises(AssertionError):
         assert_same_run(whole, uninterrupted)
@@ -138,7 +150,7 @@ def test_the_same_settings_give_the_same_weights_again(tmp_path, uninterrupted):
 
 
 @pytest.mark.parametrize(
-    "recipe", [BASIC, BILSTM_30, DEEP, STACKED_32, SHUFFLED], ids=lambda r: r.name
+    "recipe", [BASIC, BILSTM_30, DEEP, STACKED_32, SHUFFLED, GRU, RNN], ids=lambda r: r.name
 )
 def test_every_kind_of_recipe_can_be_resumed(recipe, tmp_path, monkeypatch):
     max_steps = 9 if recipe.max_steps else None  # 22 images in batches of 4: in the second epoch
@@ -171,12 +183,12 @@ def test_the_last_reading_of_the_test_images_is_the_result_if_the_last_weights_a
     # Here the hooks are called after every second step.
     train(new_run(tmp_path / "run", dataclasses.replace(RECIPE, test_every=4, keep_weights="last")))
     run = open_run(tmp_path / "run")
-    readings = read_readings(run.folder)
+    accuracies = read_test_accuracies(run.folder)
     result = json.loads((run.folder / "test_result.json").read_text())
-    assert list(readings) == [4, 8, 12] and readings[12] == result["accuracy"]
-    kept, last = run.best_model(), Session(run, DATASET, quiet=True).model  # the latest checkpoint
-    for one, other in zip(kept.variables, last.variables, strict=True):
-        np.testing.assert_array_equal(one, other)
+    assert list(accuracies) == [4, 8, 12] and accuracies[12] == result["accuracy"]
+    kept, last = run.kept_model(), new_session(run).trainer.model  # the latest checkpoint
+    for name, variable in kept.variables_by_name.items():
+        np.testing.assert_array_equal(variable, last.variables_by_name[name])
 
 
 @pytest.mark.parametrize("bytes_left", [0, 100, 6_000])
@@ -231,45 +243,73 @@ def raise_crash_after_an_epoch(self, text):
         raise Crash
 
 
+class Killer(train_loop.Hooks):
+    """Sends SIGTERM to this process after some steps."""
+
+    def after_steps(self, epoch, step, batch):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
 def test_a_signal_stops_after_a_few_steps_and_says_how_to_resume(tmp_path, uninterrupted):
     run = new_run(tmp_path / "run")
-    stopped = Session(run, DATASET, quiet=True)
-    with pytest.raises(Interrupted, match="--resume") as interruption, stopped.resumable():
-        os.kill(os.getpid(), signal.SIGTERM)
-        train_loop.train(stopped.trainer, DATASET, stopped, stopped.history)
+    stopped = new_session(run)
+    stopped.hooks.insert(0, Killer())
+    with pytest.raises(Interrupted, match="--resume") as interruption:
+        stopped.train()
     assert interruption.value.signal == signal.SIGTERM and stopped.trainer.step == 2
     train(open_run(run.folder))
     assert_same_run(run.folder, uninterrupted)
 
 
-def test_a_gradient_that_is_not_finite_stops_the_run_and_spares_the_weights(tmp_path, monkeypatch):
+def test_a_gradient_that_is_not_finite_stops_the_run_and_spares_the_weights(tmp_path):
     # Learning rates are bounded, so that no training diverges this far: the test enlarges a weight.
     run = new_run(tmp_path / "run", dataclasses.replace(RECIPE, lr_schedule="constant"))
-    stopped = Session(run, DATASET, quiet=True)
-    weights = stopped.model.weights["out"]
+    stopped = new_session(run)
+    weights = stopped.trainer.model.weights["out"]
+    enlarged = []
 
-    def enlarge(self, epoch, batch):
-        Session.after_steps(self, epoch, batch)
-        if self.trainer.step == 4:
-            weights.assign(weights * 1e38)
-            self.enlarged = weights.numpy()
+    class Enlarge(train_loop.Hooks):
+        def after_steps(self, epoch, step, batch):
+            if step == 4:
+                weights.assign(weights * np.inf)
+                enlarged.append(weights.numpy())
 
-    monkeypatch.setattr(stopped, "after_steps", enlarge.__get__(stopped))
-    with (
-        pytest.raises(UserError, match=r"not finite at step \d+,.*rate 0\.012.*--learning-rate"),
-        stopped.resumable(),
-    ):
-        train_loop.train(stopped.trainer, DATASET, stopped, stopped.history)
-    np.testing.assert_array_equal(weights, stopped.enlarged)
-    saved = Session(open_run(run.folder), DATASET, quiet=True)
-    assert saved.trainer.step == 4
+    stopped.hooks.append(Enlarge())  # after the session has saved the step
+    with pytest.raises(UserError, match=r"not finite at step \d+,.*rate 0\.012.*--learning-rate"):
+        stopped.train()
+    np.testing.assert_array_equal(weights, enlarged[0])
+    saved = new_session(open_run(run.folder)).trainer
+    assert saved.step == 4
     assert all(np.isfinite(v).all() for v in saved.model.variables_by_name.values())
 
 
+def test_a_full_memory_is_one_sentence(tmp_path, monkeypatch):
+    def exhaust(*arguments, **options):
+        raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating a tensor")
+
+    monkeypatch.setattr(Trainer, "train_steps", exhaust)
+    with pytest.raises(UserError, match="units"):
+        train(new_run(tmp_path / "run"))
+    monkeypatch.setattr(training, "build_model", exhaust)
+    with pytest.raises(UserError, match="units"):
+        training.train_run(DATASET, RECIPE, tmp_path / "other", quiet=True)
+    assert not (tmp_path / "other").exists()
+
+
+def test_a_second_ctrl_c_says_how_to_continue(tmp_path, monkeypatch):
+    def interrupt(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Trainer, "train_steps", interrupt)
+    with pytest.raises(Interrupted, match="--resume") as interruption:
+        train(new_run(tmp_path / "run"))
+    assert interruption.value.signal == signal.SIGINT
+
+
 def test_two_processes_cannot_write_one_run(tmp_path):
-    run = new_run(tmp_path / "run")
-    with run.locked(), pytest.raises(UserError, match="another process"), run.locked():
-        pass
+    folder = new_run(tmp_path / "run").folder
+    with reopen_run(folder), pytest.raises(UserError, match="another process"):
+        train(open_run(folder))
 
 
 def start_training(*flags):

@@ -6,6 +6,7 @@ what they test.
 
 import argparse
 import csv
+import dataclasses
 import gzip
 import json
 import os
@@ -27,6 +28,7 @@ from tf_lstm.data.dataset import load_dataset
 from tf_lstm.data.synthetic import render_digits
 from tf_lstm.results.records import Reference, add_result
 from tf_lstm.runs import locate
+from tf_lstm.runs.locate import open_run
 from tf_lstm.terminal.errors import UserError
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -96,7 +98,7 @@ def trained(run_script, repository, data_folder):
     """A short training: what it printed, and its run's folder."""
     result = run_script("train_mnist.py", *SMALL, MNIST_DIR=str(data_folder))
     assert result.returncode == 0, result.stderr
-    return result, Path((repository / "runs" / "latest").read_text().strip())
+    return result, repository / "runs" / (repository / "runs" / "latest").read_text().strip()
 
 
 def test_training_prints_the_data_the_variables_each_epoch_and_the_result(trained, data_folder):
@@ -126,7 +128,7 @@ def test_a_run_leaves_its_settings_history_checkpoints_and_curves(trained):
         steps = [row["step"] for row in csv.DictReader(file)]
     assert steps == ["11", "22"]  # 42 images in batches of 4, the last one of 2
     assert (folder / "learning_curves.png").read_bytes().startswith(b"\x89PNG")
-    for which in ("best", "latest"):
+    for which in ("kept", "latest"):
         assert list((folder / "checkpoints" / which).glob("ckpt-*.index"))
     assert 0 <= json.loads((folder / "test_result.json").read_text())["accuracy"] <= 1
 
@@ -403,10 +405,10 @@ def test_a_used_run_folder_is_refused(trained, call_script, data_folder):
 def test_plot_of_a_network_that_the_figure_cannot_show_is_refused(
     changed, kind, trained, call_script, tmp_path
 ):
-    settings = json.loads((trained[1] / "settings.json").read_text())
-    settings["recipe"] |= changed
-    del settings["checksum"]  # as in a run older than checksums
-    (tmp_path / "settings.json").write_text(json.dumps(settings))
+    settings = open_run(trained[1]).settings
+    recipe = dataclasses.replace(settings.recipe, **changed)
+    text = dataclasses.replace(settings, recipe=recipe).to_json()
+    (tmp_path / "settings.json").write_text(text)
     flags = ("--run", tmp_path, "--output", tmp_path / "figure.png", *kind)
     words = (tmp_path, "another run", *kind)
     refused(call_script("plot_row_predictions.py", *flags), *words)

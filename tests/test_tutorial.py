@@ -4,6 +4,7 @@ import dataclasses
 import re
 import runpy
 import shutil
+import sys
 from pathlib import Path
 
 import matplotlib
@@ -26,8 +27,8 @@ def tutorial(tmp_path_factory):
     """The tutorial's variables after it has run on 600 synthetic digits, in a copy."""
     folder = tmp_path_factory.mktemp("tutorial")
     (folder / "scripts").mkdir()
-    (folder / "figures").mkdir()
-    page = shutil.copy(PAGE, folder / "scripts")  # the package comes from where the tests run
+    (folder / "tf_lstm").symlink_to(REPOSITORY / "tf_lstm")
+    page = shutil.copy(PAGE, folder / "scripts")
     (x_train, y_train), (x_test, y_test) = render_digits(600, seed=1), render_digits(31, seed=2)
     np.savez(folder / "digits.npz", x_train=x_train, y_train=y_train, x_test=x_test, y_test=y_test)
     with pytest.MonkeyPatch.context() as patch:
@@ -110,3 +111,31 @@ def test_the_readme_quotes_it_word_for_word():
     (quotation,) = re.findall(r"```python\n(# %%.*?)```", readme, re.S)
     assert quotation in PAGE.read_text(encoding="utf-8")
     assert 15 <= len(quotation.splitlines()) <= 40
+
+
+def cell(title):
+    """The code of the cell whose title begins with these words."""
+    cells = PAGE.read_text(encoding="utf-8").split("\n# %% ")
+    return next(f"# {each}" for each in cells if each.startswith(title))
+
+
+@pytest.mark.parametrize("folder", [REPOSITORY, REPOSITORY / "scripts"])
+def test_its_cells_find_the_package_in_an_editors_folder(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(sys, "path", sys.path[:])
+    names = {}
+    exec(cell("Settings"), names)
+    assert names["repository"] == REPOSITORY
+
+
+def test_the_loop_trains_new_variables_if_their_cell_is_run_again(tutorial):
+    names = tutorial["predict_logits"].__globals__
+    before = names.copy()
+    try:
+        for title in ("Variables", "The loop"):
+            exec(cell(title), names)
+        logits = names["predict_logits"](names["train_images"])
+        assert names["weights"] is not before["weights"]
+        assert names["compute_loss"](logits, names["train_labels"]) < 4.4
+    finally:
+        names.update(before)

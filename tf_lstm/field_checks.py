@@ -5,6 +5,7 @@ for a number within bounds, or `Annotated[str, names]` for a name in a table tha
 be `| None`.
 """
 
+import difflib
 import math
 from collections.abc import Collection
 from types import NoneType, UnionType
@@ -40,7 +41,11 @@ def parse_field(settings: type, text: str, names: Collection[str] | None = None)
     name, equals, value = text.partition("=")
     hints = get_type_hints(settings, include_extras=True)
     if not equals or name not in (names or hints):
-        raise ValueError(f"{text!r} is not NAME=VALUE; NAME is one of {', '.join(names or hints)}")
+        similar = difflib.get_close_matches(name, names or hints, 1)
+        question = f"; did you mean {similar[0]}?" if similar else ""
+        raise ValueError(
+            f"{text!r} is not NAME=VALUE; NAME is one of {', '.join(names or hints)}{question}"
+        )
     for parse in (int, float, {"true": True, "false": False, "none": None}.__getitem__, str):
         try:
             parsed = parse(value)

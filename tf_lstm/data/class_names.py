@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tf_lstm.terminal.errors import UserError
+from tf_lstm.terminal.files import exists
 
 DIGITS = tuple("0123456789")
 LONGEST = 20  # characters
@@ -20,7 +21,7 @@ def read_class_names(data: Path) -> tuple[str, ...]:
             lines.
     """
     path = (data if data.is_dir() else data.parent) / "classes.txt"
-    if not path.exists():
+    if not exists(path):
         return DIGITS
     try:
         lines = path.read_text(encoding="utf-8-sig").rstrip().splitlines()

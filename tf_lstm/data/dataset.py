@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -50,13 +51,19 @@ def load_dataset(source: str | Path | None = None, validation: bool = True) -> D
             files if there is one. "synthetic+mnist" and "synthetic+PATH" are synthetic digits with
             the test images of "mnist" or the path. None uses the path in the environment variable
             MNIST_DIR, else "mnist", else "synthetic" with a note on standard error.
-        validation: hold out the first twelfth of the training images (5,000 of MNIST's 60,000, as
-            TensorFlow's old reader did); if False, all of them are trained on.
+        validation: hold out a twelfth of the training images: the first 5,000 of MNIST's 60,000, as
+            TensorFlow's old reader did, or every twelfth image of other data. If False, all images
+            are trained on.
 
     Raises:
         UserError: the source cannot be used.
     """
-    source = str(source or os.environ.get("MNIST_DIR", ""))
+    if not source and (variable := os.environ.get("MNIST_DIR")):
+        try:
+            return load_dataset(variable, validation)
+        except UserError as error:
+            raise UserError(f"MNIST_DIR: {error}") from error
+    source = str(source or "")
     if source.startswith(TESTED_ON):
         tested = load_dataset(source.removeprefix(TESTED_ON) or "mnist")
         synthetic = load_dataset("synthetic", validation)
@@ -67,37 +74,55 @@ def load_dataset(source: str | Path | None = None, validation: bool = True) -> D
             checksum=synthetic.checksum + tested.checksum,
             test=tested.test,
         )
-    path = find_path(source)
-    if path is None:
+    found = find_data(source)
+    if found is None:
         name, used_source = "synthetic digits (not MNIST)", "synthetic"
         train_seed, test_seed = SYNTHETIC_SEEDS
         arrays: Arrays = (*render_digits(60_000, train_seed), *render_digits(10_000, test_seed))
+    elif isinstance(found, bytes):
+        name, used_source = "MNIST", "mnist"
+        arrays = read_folder_or_npz(Path("mnist.npz"), found)
     else:
-        name, used_source = f"{path.name}{'/' if path.is_dir() else ''} (not MNIST)", str(path)
-        arrays = read_folder_or_npz(path)
+        arrays = read_folder_or_npz(found)
+        name, used_source = f"{found.name}{'/' if found.is_dir() else ''} (not MNIST)", str(found)
 
     images, labels, test_images, test_labels = arrays
-    held_out = len(images) // 12 if validation else 0
     checksum = compute_checksum(arrays)
+    name = "MNIST" if checksum == MNIST_CHECKSUM else name
+    held_out = choose_held_out(len(images), name) if validation else np.zeros(len(images), bool)
     return Dataset(
-        "MNIST" if checksum == MNIST_CHECKSUM else name,
+        name,
         used_source,
         checksum,
-        train=Split(images[held_out:], labels[held_out:]),
-        validation=Split(images[:held_out], labels[:held_out]),
+        train=Split(images[~held_out], labels[~held_out]),
+        validation=Split(images[held_out], labels[held_out]),
         test=Split(test_images, test_labels),
-        class_names=read_class_names(path) if path else DIGITS,
+        class_names=read_class_names(found) if isinstance(found, Path) else DIGITS,
     )
 
 
-def find_path(source: str) -> Path | None:
-    """The absolute path to read for this source; None for synthetic digits."""
+def choose_held_out(count: int, name: str) -> np.ndarray:
+    """Which of `count` training images are held out for validation, a twelfth: (count,) bool."""
+    if name == "MNIST":
+        return np.arange(count) < count // 12
+    # Not the first ones: data of one's own may be sorted by class.
+    return np.arange(count) % 12 == 11
+
+
+def find_data(source: str) -> Path | bytes | None:
+    """The absolute path to read for this source; None for synthetic digits.
+
+    For MNIST that was downloaded but cannot be cached, it is the content of its .npz file.
+    """
     if source == "synthetic":
         return None
+    if re.match(r"\w\w+:/", source):
+        raise UserError(f"{source} is a URL: download its files, and name their folder.")
     if source and source != "mnist":
         return Path(os.path.expanduser(source)).absolute()
     try:
-        return find_or_download_mnist().absolute()
+        found = find_or_download_mnist()
+        return found.absolute() if isinstance(found, Path) else found
     except OSError as error:
         problem = f"MNIST cannot be downloaded ({getattr(error, 'reason', error)})"
         if source == "mnist":

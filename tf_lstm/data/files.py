@@ -1,6 +1,7 @@
 """Reads MNIST's file formats: a folder of four IDX files, or Keras' .npz file."""
 
 import gzip
+import io
 import math
 import zipfile
 import zlib
@@ -10,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from tf_lstm.terminal.errors import UserError
+from tf_lstm.terminal.files import exists
 
 SIZE = 28  # pixels along each side of an image
 LARGEST_COUNT = 1_000_000  # images; a damaged header with a larger number must not fill the memory
@@ -24,11 +26,12 @@ ARRAYS: tuple[tuple[str, str, tuple[int, ...]], ...] = (
 Arrays = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 
-def read_folder_or_npz(path: Path) -> Arrays:
+def read_folder_or_npz(path: Path, content: bytes | None = None) -> Arrays:
     """Read the training images and labels, then the test images and labels.
 
     Args:
         path: a folder with four IDX files named like MNIST's, gzipped or not, or an .npz file.
+        content: the .npz file's content, if it is in memory only; then nothing is read.
 
     Returns:
         Images are (n, 28, 28) uint8, labels (n,) int32 from 0 to 9.
@@ -37,12 +40,14 @@ def read_folder_or_npz(path: Path) -> Arrays:
         UserError: a file is missing, damaged, or has other content.
     """
     try:
-        if path.is_dir():
-            arrays = [read_idx(path, name, shape) for _, name, shape in ARRAYS]
-        elif path.exists():
-            arrays = read_npz(path)
-        else:
+        if content is not None:
+            arrays = read_npz(path, io.BytesIO(content))
+        elif not exists(path):
             raise UserError(f"{path} does not exist: name a folder of IDX files or an .npz file.")
+        elif path.is_dir():
+            arrays = [read_idx(path, name, shape) for _, name, shape in ARRAYS]
+        else:
+            arrays = read_npz(path)
     except OSError as error:
         reason = error.strerror or error
         raise UserError(f"{error.filename or path} cannot be read ({reason}).") from error
@@ -72,7 +77,7 @@ def read_idx(folder: Path, name: str, item_shape: tuple[int, ...]) -> np.ndarray
     dimensions = 1 + len(item_shape)
     endings = [f"{mark}idx{dimensions}-ubyte{gz}" for mark in "-." for gz in ("", ".gz")]
     paths = [folder / f"{name}{ending}" for ending in endings]
-    path = next((path for path in paths if path.exists()), None)
+    path = next((path for path in paths if exists(path)), None)
     if path is None:
         raise UserError(f"{folder} lacks {name}{endings[0]} (or .gz): put the file there.")
     try:
@@ -97,22 +102,27 @@ def read_idx(folder: Path, name: str, item_shape: tuple[int, ...]) -> np.ndarray
     return np.frombuffer(content, np.uint8).reshape(shape)
 
 
-def read_npz(path: Path) -> list[np.ndarray]:
-    """Read Keras' .npz file; each array's shape and type are checked before its values are read."""
+def read_npz(path: Path, file: io.BytesIO | None = None) -> list[np.ndarray]:
+    """Read Keras' .npz file; each array's shape and type are checked before its values are read.
+
+    Args:
+        path: where it is; only for messages if `file` is given.
+        file: the same file in memory.
+    """
     arrays = []
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(file or path) as archive:
             for name, _, item_shape in ARRAYS:
                 if f"{name}.npy" not in archive.namelist():
                     raise UserError(f"{path} lacks the array {name}: add it.")
-                with archive.open(f"{name}.npy") as file:
-                    np.lib.format.read_magic(file)
-                    shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+                with archive.open(f"{name}.npy") as member:
+                    np.lib.format.read_magic(member)
+                    shape, _, dtype = np.lib.format.read_array_header_1_0(member)
                 check_shape(f"{path} ({name})", shape, item_shape)
                 if dtype != np.uint8 and (item_shape or dtype.kind not in "iu"):
                     raise UserError(f"{path} ({name}) holds {dtype}: convert it to uint8.")
-                with archive.open(f"{name}.npy") as file:
-                    arrays.append(np.lib.format.read_array(file, allow_pickle=False))
+                with archive.open(f"{name}.npy") as member:
+                    arrays.append(np.lib.format.read_array(member, allow_pickle=False))
     except (OSError, UserError):
         raise
     except Exception as error:  # zipfile, zlib and NumPy report damage by a dozen exception types

@@ -1,6 +1,6 @@
 """The engines' names, and which of them computes a recipe. This module needs no TensorFlow."""
 
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 
 from tf_lstm.settings import Precision, Recipe
 
@@ -29,4 +29,4 @@ def usable_engine(engine: str, recipe: Recipe, precision: Precision = "float32")
             f"only the engine 'folded', which unrolls at most {MAX_UNROLLED} time steps, computes "
             f"in {precision}: choose the precision 'float32'"
         )
-    return "loop" if too_long else engine  # type: ignore[return-value]
+    return "loop" if too_long else cast(EngineName, engine)

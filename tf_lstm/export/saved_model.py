@@ -12,7 +12,7 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 
 from tf_lstm.model import IMAGES, RowClassifier
 from tf_lstm.terminal.errors import UserError
-from tf_lstm.terminal.files import atomic_path, failure
+from tf_lstm.terminal.files import atomic_path, exists, failure
 from tf_lstm.terminal.startup import quiet_libraries
 
 
@@ -41,7 +41,7 @@ def save_saved_model(model: RowClassifier, path: Path) -> None:
     Raises:
         UserError: it cannot be written, or exists already.
     """
-    if path.exists():  # renaming cannot replace a folder
+    if exists(path):  # renaming cannot replace a folder
         raise UserError(f"{path} exists already: delete it, or choose another path.")
     exported = ExportedModel(model)
     signatures = {"classify": exported.classify, "row_predictions": exported.row_predictions}

@@ -11,12 +11,11 @@ from pathlib import Path
 from tf_lstm.runs.run import FILES, Run, locked
 from tf_lstm.runs.settings import RunSettings
 from tf_lstm.terminal.errors import UserError
-from tf_lstm.terminal.files import temporary_path, write_text_atomically
+from tf_lstm.terminal.files import TEMPORARY, failure, replacement, write_text_atomically
 
 RUNS = Path(__file__).resolve().parents[2] / "runs"
 LATEST = RUNS / "latest"  # a text file that names the newest run's folder
-UNFINISHED = temporary_path(Path("settings.json")).name  # marks a folder that holds no run (yet)
-LEFTOVERS = [temporary_path(Path(name)).name for name in FILES]  # left by a killed process
+REMOVED = "settings.json.removed"  # marks a folder whose run is being deleted
 OF_THE_SYSTEM = (".DS_Store", "Thumbs.db", "desktop.ini")  # written by file managers
 PATTERNS = "[]*?{}\\"  # TensorFlow takes a checkpoint's path for a pattern
 
@@ -49,7 +48,7 @@ def create_run(
             )
         path.mkdir(parents=True, exist_ok=True)
         require_free(path, overwrite)  # before the lock is created there
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: a NUL character
         raise _cannot_be_used(path or RUNS, error) from error
     run = Run(path, settings)
     with locked(path):
@@ -64,9 +63,9 @@ def create_run(
         yield run
 
 
-def _cannot_be_used(path: Path, error: OSError) -> UserError:
+def _cannot_be_used(path: Path, error: Exception) -> UserError:
     return UserError(
-        f"{path} cannot be used for the run ({error.strerror}): name another folder with --run."
+        f"{path} cannot be used for the run ({failure(error)}): name another folder with --run."
     )
 
 
@@ -80,7 +79,8 @@ def note_newest(folder: Path) -> None:
     name = folder.relative_to(RUNS) if folder.is_relative_to(RUNS) else folder
     try:
         RUNS.mkdir(exist_ok=True)
-        write_text_atomically(LATEST, f"{name}\n")
+        with replacement(LATEST) as temporary:
+            temporary.write_bytes(os.fsencode(f"{name}\n"))  # a path need not be UTF-8
     except OSError as error:
         print(
             f"{LATEST} cannot be written ({error.strerror}): name this run with --run later.",
@@ -100,11 +100,13 @@ def is_of_run(path: Path) -> bool:
     """Whether a path in a run's folder belongs to the run, or to the file manager."""
     if path.name == "checkpoints" and path.is_dir():
         return all(
-            which.name in ("latest", "best") and all(map(is_checkpoint_file, which.iterdir()))
+            which.name in ("latest", "kept") and all(map(is_checkpoint_file, which.iterdir()))
             for which in path.iterdir()
             if which.name not in OF_THE_SYSTEM
         )
-    return path.name in {*FILES, *LEFTOVERS, "lock", *OF_THE_SYSTEM} and not path.is_dir()
+    if path.is_dir():  # left by a process that was killed while it wrote a file
+        return path.name.startswith(TEMPORARY) and {p.name for p in path.iterdir()} <= {*FILES}
+    return path.name in {*FILES, REMOVED, "lock", *OF_THE_SYSTEM}
 
 
 def is_checkpoint_file(path: Path) -> bool:
@@ -114,9 +116,11 @@ def is_checkpoint_file(path: Path) -> bool:
 
 def is_unstarted(folder: Path) -> bool:
     """Whether a folder is empty, or has the leftovers of a process killed in `create_run`."""
-    present = {path.name for path in folder.iterdir()}
-    killed = UNFINISHED in present and "settings.json" not in present
-    return present <= {"lock", *OF_THE_SYSTEM} or killed and all(map(is_of_run, folder.iterdir()))
+    if not all(map(is_of_run, folder.iterdir())):
+        return False
+    present = {path.name for path in folder.iterdir() if not path.name.startswith(TEMPORARY)}
+    killed = REMOVED in present and "settings.json" not in present
+    return killed or present <= {"lock", *OF_THE_SYSTEM}
 
 
 def remove_run(folder: Path) -> None:
@@ -125,11 +129,11 @@ def remove_run(folder: Path) -> None:
     If the process is killed here, the folder either still holds the whole run, or `is_unstarted`.
     """
     if (folder / "settings.json").exists():
-        os.replace(folder / "settings.json", folder / UNFINISHED)
+        os.replace(folder / "settings.json", folder / REMOVED)
     for path in [*folder.iterdir()]:
-        if is_of_run(path) and path.name not in ("lock", UNFINISHED, *OF_THE_SYSTEM):
+        if is_of_run(path) and path.name not in ("lock", REMOVED, *OF_THE_SYSTEM):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
-    (folder / UNFINISHED).unlink(missing_ok=True)
+    (folder / REMOVED).unlink(missing_ok=True)
 
 
 def new_folder(recipe_name: str) -> Path:

@@ -7,8 +7,9 @@ one that was not.
 
 import contextlib
 import math
+import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import tensorflow as tf
@@ -84,20 +85,24 @@ class Session(Hooks):
         if self.trainer.step:
             self.say(f"resuming after step {self.trainer.step:,} of {self.total_steps:,}")
 
-    def train(self) -> Evaluation:
+    def train(self, then: Callable[[Evaluation], None] = lambda test: None) -> Evaluation:
         """Train to the end of the recipe, and evaluate the test images with the kept weights.
+
+        Args:
+            then: called with the evaluation, which is also returned.
 
         Raises:
             Interrupted: Ctrl-C or SIGTERM; everything is saved.
             UserError: a gradient is not finite, the memory is full, or another worker has ended.
         """
         self.describe()
-        with self.explained(), self.stop_signal:
+        with self.explained(), fits_in_memory(), self.stop_signal:
             train(self.trainer, self.dataset, self.hooks, self.history)
             self.run.restore_kept(self.kept)  # into the trained model: nothing is traced again
             test = self.dataset.test
             evaluation = evaluate(self.trainer.model, test.images, test.labels)
             self.stop_after_signal()
+            then(evaluation)  # a signal that comes now is too late to stop anything
         return evaluation
 
     @contextlib.contextmanager
@@ -107,11 +112,6 @@ class Session(Hooks):
             yield
         except NonFiniteGradientError as error:
             raise UserError(f"{error}: try a smaller --learning-rate.") from error
-        except (MemoryError, tf.errors.ResourceExhaustedError) as error:
-            raise UserError(
-                "The network does not fit into the memory: choose fewer units or layers, or a "
-                "smaller batch_size."
-            ) from error
         except WorkerLostError as error:
             raise UserError(
                 "Another worker has ended or cannot be reached: restart all of them with "
@@ -120,7 +120,7 @@ class Session(Hooks):
         except KeyboardInterrupt as error:
             raise Interrupted(
                 f"Stopped at once; to continue from the last checkpoint: {self.run.resume_command}",
-                self.stop_signal.received or 2,
+                self.stop_signal.received or signal.SIGINT,
             ) from error
         finally:
             self.progress.clear()
@@ -178,3 +178,15 @@ class Session(Hooks):
         with self.run.writing():
             self.latest.save()
         self.saved_at = time.monotonic()
+
+
+@contextlib.contextmanager
+def fits_in_memory() -> Iterator[None]:
+    """Turn a full memory in a `with` block into a message to the user."""
+    try:
+        yield
+    except (MemoryError, tf.errors.ResourceExhaustedError) as error:
+        raise UserError(
+            "The network does not fit into the memory: choose fewer units or layers, or a smaller "
+            "batch_size."
+        ) from error

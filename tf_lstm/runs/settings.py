@@ -3,7 +3,6 @@
 This module needs no TensorFlow, so a run can be looked at before it is imported.
 """
 
-import dataclasses
 import hashlib
 import json
 from dataclasses import asdict, dataclass, field
@@ -69,18 +68,12 @@ class RunSettings:
             ValueError, KeyError, TypeError: the text is something else, or was changed.
         """
         content = json.loads(text)
-        checksum = content.pop("checksum")
-        if checksum != _checksum(content):
-            raise ValueError("its checksum is wrong")
+        if content.pop("checksum", None) != _checksum(content):
+            raise ValueError("its checksum is missing or wrong")
         recipe, data = content.pop("recipe"), content.pop("data")
         data["class_names"] = tuple(data["class_names"])
         # A setting that is newer than the run has its default.
         return cls(recipe=Recipe(**recipe), data=RunData(**data), **content)
-
-    def differences(self, other: "RunSettings") -> list[str]:
-        """The names of the settings in which another object differs from this one."""
-        names = (each.name for each in dataclasses.fields(self))
-        return [name for name in names if getattr(self, name) != getattr(other, name)]
 
 
 def _checksum(content: dict[str, Any]) -> str:

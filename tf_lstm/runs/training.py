@@ -27,7 +27,7 @@ from tf_lstm.evaluation import Evaluation
 from tf_lstm.recipes import DEFAULT
 from tf_lstm.runs.locate import create_run, open_run, reopen_run
 from tf_lstm.runs.run import Run
-from tf_lstm.runs.session import Session
+from tf_lstm.runs.session import Session, fits_in_memory
 from tf_lstm.runs.settings import Device, RunData, RunSettings
 from tf_lstm.settings import Precision, Recipe
 from tf_lstm.terminal.errors import UserError
@@ -147,26 +147,33 @@ def resume_run(
 def finish(run: Run, trainer: Trainer, dataset: Dataset, quiet: bool, report: Report | None) -> Run:
     """Train a run to its end from where it is, test it, and write its last files."""
     session = Session(run, trainer, dataset, quiet)
-    test = session.train()
-    if report:
-        report(run, dataset, test)
-    # Not at the top: importing matplotlib takes half a second, and the accuracy comes first.
-    from tf_lstm.plots.learning_curves import learning_curves_figure
-    from tf_lstm.plots.style import save_figure
 
-    figure = learning_curves_figure(session.history, f"{run.folder.name}, {dataset.name}")
-    with run.writing():
-        save_figure(figure, run.folder / "learning_curves.png")
-        run.write_result(test)  # from here on, the run is finished
+    def write_results(test: Evaluation) -> None:
+        if report:
+            report(run, dataset, test)
+        # Not at the top: importing matplotlib takes half a second, and the accuracy comes first.
+        from tf_lstm.plots.learning_curves import learning_curves_figure
+        from tf_lstm.plots.style import save_figure
+
+        figure = learning_curves_figure(session.history, f"{run.folder.name}, {dataset.name}")
+        with run.writing():
+            save_figure(figure, run.folder / "learning_curves.png")
+            run.write_result(test)  # from here on, the run is finished
+
+    session.train(write_results)
     return run
 
 
 def trainer_of(
     settings: RunSettings, dataset: Dataset, strategy: tf.distribute.Strategy
 ) -> Trainer:
-    """A new model and trainer with a run's settings."""
+    """A new model and trainer with a run's settings.
+
+    Raises:
+        UserError: they do not fit into the memory.
+    """
     _, total_steps = count_steps(settings.recipe, len(dataset.train.labels))
-    with strategy.scope():
+    with strategy.scope(), fits_in_memory():
         model = build_model(
             settings.recipe, settings.seed, settings.engine, precision=settings.precision
         )

@@ -1,4 +1,4 @@
-"""Atomic writes: a file appears complete or not at all, even if the process is killed."""
+"""Reads and writes files; atomically: complete or not at all, even if the process is killed."""
 
 import csv
 import os
@@ -11,11 +11,23 @@ from typing import TypeVar, get_type_hints
 from tf_lstm.terminal.errors import UserError
 
 Record = TypeVar("Record")
+TEMPORARY = ".unfinished-"
 
 
-def temporary_path(path: Path) -> Path:
-    """The file that `write_text_atomically` writes first and then renames to `path`."""
-    return path.with_name(path.name + ".unfinished")
+def exists(path: str | Path) -> bool:
+    """Whether there is a file or folder.
+
+    Raises:
+        UserError: the path cannot be used, such as one in a folder that may not be entered, or one
+            with a name that is too long. `Path.exists()` raises other exceptions then.
+    """
+    try:
+        os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except (OSError, ValueError) as error:  # ValueError: it contains a NUL character
+        raise UserError(f"{path} cannot be used ({failure(error)}): name another path.") from error
+    return True
 
 
 def write_text_atomically(path: Path, text: str) -> None:
@@ -24,8 +36,24 @@ def write_text_atomically(path: Path, text: str) -> None:
     Raises:
         OSError: the file cannot be written; the caller reports it.
     """
-    temporary_path(path).write_text(text, encoding="utf-8")
-    os.replace(temporary_path(path), path)
+    with replacement(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def replacement(path: Path) -> Iterator[Path]:
+    """Yield a temporary path to write to; it is renamed to `path` when the `with` block ends.
+
+    It is in a new folder beside `path`, so that several processes may write one file, and has the
+    same name. A process that is killed leaves the folder behind; its name starts with `TEMPORARY`.
+
+    Raises:
+        OSError: the file cannot be written; the caller reports it.
+    """
+    with tempfile.TemporaryDirectory(prefix=TEMPORARY, dir=path.parent) as folder:
+        temporary = Path(folder, path.name)
+        yield temporary
+        os.replace(temporary, path)
 
 
 @contextmanager
@@ -44,10 +72,8 @@ def atomic_path(path: str | Path, suffixes: Collection[str]) -> Iterator[Path]:
         raise UserError(f"{path} has an unknown format: use {join_choices(suffixes)}.")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-            temporary = Path(folder, path.name)
+        with replacement(path) as temporary:
             yield temporary
-            os.replace(temporary, path)
     except OSError as error:
         raise UserError(f"Cannot write {path} ({failure(error)}): choose another path.") from error
 
@@ -71,12 +97,14 @@ def read_records(path: Path, kind: type[Record], remedy: str) -> list[Record]:
         kind: a dataclass or NamedTuple; a field with a default may lack its column.
         remedy: what to do about a damaged file, for the message of the `UserError`.
     """
-    if not path.exists():
+    if not exists(path):
         return []
     types = get_type_hints(kind)
     try:
         with open(path, encoding="utf-8", newline="") as file:
-            rows = csv.DictReader(file)
+            rows = [*csv.DictReader(file)]
+            if any(None in row for row in rows):
+                raise ValueError("a line has more values than the header")
             return [kind(**{n: types[n](row[n]) for n in types if n in row}) for row in rows]
     except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
         raise UserError(f"{path} is damaged or of another version: {remedy}.") from error

@@ -1,8 +1,10 @@
 """Command-line flags: their help texts with defaults, and the types that check their values."""
 
 import argparse
+import difflib
 import math
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -21,6 +23,7 @@ class FlagParser(argparse.ArgumentParser):
     def __init__(self, description: str | None, epilog: str | None = None) -> None:
         formatter = argparse.RawDescriptionHelpFormatter
         super().__init__(description=description, epilog=epilog, formatter_class=formatter)
+        self.choices: dict[str, list[str]] = {}  # of each flag
 
     def flag(
         self,
@@ -49,10 +52,19 @@ class FlagParser(argparse.ArgumentParser):
             shown = "off" if default is False else "none" if default in (None, []) else default
         text = f"{help} (default: {shown})".replace("%", "%%")
         (group or self).add_argument(name, help=text, default=default, **options)
+        self.choices[name] = [*options.get("choices", ())]
 
     def error(self, message: str) -> NoReturn:
         """Exit with status 2 and one sentence; argparse would print the usage before it."""
-        self.exit(2, f"{message} (see --help)\n")
+        self.exit(2, f"{message}{self.suggest(message)} (see --help)\n")
+
+    def suggest(self, message: str) -> str:
+        """The flag or choice that is most similar to the wrong one in argparse's message, or ""."""
+        if wrong := re.match(r"unrecognized arguments: (--[^\s=]+)", message):
+            return did_you_mean(wrong[1], self.choices)
+        if wrong := re.match(r"argument (--[\w-]+): invalid choice: '(.*?)'", message):
+            return did_you_mean(wrong[2], self.choices.get(wrong[1], ()))
+        return ""
 
     def add_data(
         self,
@@ -90,6 +102,12 @@ class FlagParser(argparse.ArgumentParser):
             type=path_with_suffix(*suffixes),
             metavar="FILE",
         )
+
+
+def did_you_mean(wrong: str, names: Iterable[str]) -> str:
+    """A question to append to a message, with the name that is most similar; "" without one."""
+    similar = difflib.get_close_matches(wrong, names, 1)
+    return f"; did you mean {similar[0]}?" if similar else ""
 
 
 def number(kind: type[int] | type[float], low: float, high: float) -> Callable[[str], float]:

@@ -1,6 +1,7 @@
 """What training prints: its data and variables, its progress, and its results."""
 
 import math
+import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -45,7 +46,10 @@ def describe_variables(variables_by_name: Mapping[str, "tf.Variable"]) -> str:
 
 def describe_classes(accuracy_per_class: Sequence[float], class_names: Sequence[str]) -> str:
     """The accuracy of each class: in two lines, or in a line for each class if names are long."""
-    accuracies = [f"{100 * accuracy:.2f}%" for accuracy in accuracy_per_class]
+    accuracies = [
+        "-" if math.isnan(accuracy) else f"{100 * accuracy:.2f}%"  # a class without images
+        for accuracy in accuracy_per_class
+    ]
     width = max(map(len, class_names))
     if width > 7:
         pairs = zip(class_names, accuracies, strict=True)
@@ -82,9 +86,11 @@ class ProgressLine:
         self.width = 0
 
     def write(self, text: str) -> None:
-        """Replace the line's content by `text`."""
+        """Replace the line's content by `text`, cut to fit in one line of the terminal."""
         if self.shown:
-            print(f"\r{text:{self.width}}", end="", flush=True)
+            # Not to its last column, where some terminals already go to the next line.
+            width = shutil.get_terminal_size().columns - 1
+            print(f"\r{f'{text:{self.width}}'[:width]}", end="", flush=True)
             self.width = len(text)
 
     def clear(self) -> None:

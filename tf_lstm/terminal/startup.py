@@ -23,7 +23,7 @@ def quiet_libraries(show_if_failed: bool = False) -> Iterator[None]:
     """Hide what native libraries write to file descriptor 2 during the `with` block.
 
     Args:
-        show_if_failed: write it to the terminal after all if the block raises an exception.
+        show_if_failed: write it to the terminal after all if the block fails. Ctrl-C is no failure.
     """
     sys.stderr.flush()
     terminal = os.dup(2)
@@ -31,10 +31,11 @@ def quiet_libraries(show_if_failed: bool = False) -> Iterator[None]:
         os.dup2(messages.fileno(), 2)
         try:
             yield
-        except BaseException:
+        except Exception:
             if show_if_failed:
+                os.dup2(terminal, 2)
                 messages.seek(0)
-                os.write(terminal, messages.read())
+                print(messages.read().decode(errors="replace"), end="", file=sys.stderr, flush=True)
             raise
         finally:
             os.dup2(terminal, 2)
