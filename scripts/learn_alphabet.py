@@ -1,4 +1,8 @@
-"""Learn to predict the next letter, in six framings that show what time steps and state are."""
+"""Learn to predict letters, in framings that show what time steps and state are.
+
+In six framings, it is the next letter of the alphabet; in two, the first of a few random letters,
+which takes memory.
+"""
 
 import argparse
 import dataclasses
@@ -16,13 +20,17 @@ if TYPE_CHECKING:  # importing it at run time would import TensorFlow
     from tf_lstm.alphabet.training import FramingResult
 
 
+RECALLED_SHOWN = 20  # strings of random letters whose predictions are printed
+
+
 def parse_flags() -> argparse.Namespace:
     """Parse the command line; `command` repeats the training, without default flags."""
-    published = [framing for framing in FRAMINGS if not framing.variant]
-    lines = [f"  {framing.name:16} {framing.description}" for framing in published]
+    first = {framing.name: framing for framing in reversed(FRAMINGS)}  # of each name
+    shown = [first[name] for name in NAMES]
+    lines = [f"  {framing.name:16} {framing.description}" for framing in shown]
     parser = FlagParser(__doc__, epilog="\n".join(["framings:", *lines]))
     parser.flag("--framing", "train only this framing", shown="all", choices=NAMES, metavar="NAME")
-    epochs = ", ".join(f"{framing.epochs} for {framing.name}" for framing in published)
+    epochs = ", ".join(f"{framing.epochs} for {framing.name}" for framing in shown)
     parser.flag("--epochs", "number of epochs", shown=epochs, type=number(int, 1, 100_000))
     parser.flag("--seeds", "number of networks to train, for a mean ± standard deviation", 1,
                 type=number(int, 1, 1000))  # fmt: skip
@@ -54,18 +62,20 @@ def describe_accuracy(result: "FramingResult") -> str:
     """The accuracy after the last epoch, with the published one."""
     last = 100 * result.accuracy[:, -1]
     spread = f" ± {last.std(ddof=1):.2f}" if len(last) > 1 else ""
-    published = f"   published {100 * result.framing.published:.2f} %"
-    return f"{last.mean():.2f}{spread} %{'' if result.framing.variant else published}"
+    name, reference = result.framing.reference
+    shown = name == "guessing" or not result.framing.variant  # variants are not published
+    known = f"   {name} {100 * reference:.2f} %" if shown else ""
+    return f"{last.mean():.2f}{spread} %{known}"
 
 
 def describe_predictions(result: "FramingResult") -> str:
     """The prediction of the last seed's network for each string, in columns; ✗ marks errors."""
-    strings, inputs, labels = result.samples
+    strings, inputs, labels = result.held_out
+    predicted = result.model.predict(inputs)
+    count = RECALLED_SHOWN if result.framing.recall else len(strings)
     entries = {  # a set, because sampled strings repeat
-        f"{' '.join(string)} -> {ALPHABET[predicted]}{' ' if predicted == label else '✗'}"
-        for string, label, predicted in zip(
-            strings, labels, result.model.predict(inputs), strict=True
-        )
+        f"{' '.join(string)} -> {ALPHABET[letter]}{' ' if letter == label else '✗'}"
+        for string, label, letter in list(zip(strings, labels, predicted, strict=True))[:count]
     }
     width = max(map(len, entries)) + 2
     cells = [f"{entry:{width}}" for entry in sorted(entries, key=lambda text: (len(text), text))]
@@ -111,7 +121,7 @@ def main() -> None:
         results.append(result)
         progress.clear()
         say(f"  accuracy  {describe_accuracy(result)}   {result.seconds:.1f} s")
-        if framing.stateful:
+        if framing.stateful and not framing.recall:
             from_a, from_k = result.model.generate("A", 25), result.model.generate("K", 5)
             say(f"  from A    {from_a}, each letter predicted from the one before")
             say(f"  from K    {from_k}; in training, the zero state was only ever followed by A")

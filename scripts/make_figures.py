@@ -41,7 +41,7 @@ STEPS = (  # minutes on two cores, and the command; RUNS and FIGURES stand for f
         f"{PLOT} --summary --run RUNS/default --compare RUNS/last-row --compare RUNS/basic "
         "--output FIGURES/row_summary.png",
     ),
-    (6.0, "learn_alphabet.py --seeds 5 --output FIGURES/alphabet.png"),
+    (9.0, "learn_alphabet.py --seeds 5 --output FIGURES/alphabet.png"),
     (
         15.0,
         "train_mnist.py --recipe early --engine folded --precision mixed_bfloat16 "
@@ -85,6 +85,8 @@ def folder_name(data: str) -> str:
 def main() -> None:
     flags = parse_flags()
     from tf_lstm.data.dataset import load_dataset
+    from tf_lstm.plots.lstm_cell import lstm_cell_figure
+    from tf_lstm.plots.style import save_figure
     from tf_lstm.results.records import Reference, read_results
 
     # All commands use the same data. Its path is absolute, because they run in the repository.
@@ -99,6 +101,7 @@ def main() -> None:
     print(f"{len(remaining)} commands, about {sum(minutes):.0f} minutes on two cores")
     print(f"data {dataset.name}, figures in {folders['FIGURES']}", flush=True)
     started = time.monotonic()
+    save_figure(lstm_cell_figure(), REPOSITORY / folders["FIGURES"] / "lstm_cell.png")  # no data
     for index, (_, command) in enumerate(remaining):
         left, place = sum(minutes[index:]), flags.first + index
         if REFERENCES in command and not has_references:

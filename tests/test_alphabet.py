@@ -1,5 +1,6 @@
 """The alphabet: its samples, the flow of the state, what is learned, and the script."""
 
+import itertools
 import os
 import re
 import runpy
@@ -14,7 +15,14 @@ import pytest
 import tensorflow as tf
 
 from tf_lstm.alphabet.figure import alphabet_figure
-from tf_lstm.alphabet.framings import ALPHABET, FRAMINGS, NAMES, encode, make_samples
+from tf_lstm.alphabet.framings import (
+    ALPHABET,
+    FRAMINGS,
+    NAMES,
+    encode,
+    make_samples,
+    recall_framings,
+)
 from tf_lstm.alphabet.training import (
     LetterClassifier,
     LetterTrainer,
@@ -65,6 +73,37 @@ def test_sampled_strings_are_the_published_ones_padded_on_the_left(title, paddin
     for string, label in zip(samples.strings, samples.labels, strict=True):
         assert 1 <= len(string) <= 5 and string + ALPHABET[label] in ALPHABET
     assert set(map(len, samples.strings)) == {1, 2, 3, 4, 5}
+
+
+RECALL = [framing for framing in FRAMINGS if framing.recall]
+
+
+@pytest.mark.parametrize("framing", RECALL, ids=lambda framing: framing.title)
+def test_the_letter_to_recall_is_the_first_of_a_string_of_which_the_last_letters_are_read(framing):
+    for held_out in (False, True):
+        samples = make_samples(framing, held_out)
+        read = numbers(samples.inputs).reshape(len(samples.strings), -1)
+        for string, letters, label in zip(samples.strings, read, samples.labels, strict=True):
+            assert len(string) == framing.recall and ALPHABET[label] == string[0]
+            assert string.endswith("".join(ALPHABET[int(letter)] for letter in letters))
+
+
+@pytest.mark.parametrize("framing", RECALL, ids=lambda framing: framing.title)
+def test_no_string_is_both_trained_on_and_held_out(framing):
+    trained, held_out = (set(make_samples(framing, which).strings) for which in (False, True))
+    assert len(trained) > 4000 and len(held_out) > 900 and not trained & held_out
+
+
+@pytest.mark.parametrize("held_out", [False, True])
+def test_the_strings_follow_each_other_in_one_stream(held_out):
+    strings = make_samples(BY_TITLE["first-of-8, state kept"], held_out).strings
+    assert all(one[1:] == next[:-1] for one, next in itertools.pairwise(strings))
+
+
+def test_only_random_letters_are_tested_on_strings_that_were_not_trained_on():
+    for framing in FRAMINGS:
+        trained, tested = (make_samples(framing, held_out).strings for held_out in (False, True))
+        assert (trained == tested) == (not framing.recall)
 
 
 @pytest.fixture(scope="module")
@@ -123,6 +162,16 @@ def test_compiled_epochs_equal_single_steps_with_a_zero_state_before_each_epoch(
         np.testing.assert_allclose(one, other, atol=2e-5)
 
 
+def test_a_batch_of_a_stateful_framing_follows_a_string_of_each_part_of_the_stream(monkeypatch):
+    orders = []
+    monkeypatch.setattr(LetterTrainer, "train_epochs", lambda _, order: orders.append(order))
+    state_kept = replace(recall_framings(3)[2], units=2, epochs=1)
+    train_framing(state_kept, [0], lambda text: None)
+    batches = orders[0].numpy().reshape(-1, state_kept.batch_size)
+    assert sorted(batches.ravel()) == [*range(5000)]
+    np.testing.assert_array_equal(np.diff(batches, axis=0), 1)
+
+
 def test_masked_time_steps_leave_the_state_as_it_was():
     def count(inputs, state):
         return state.hidden + 1, LSTMState(state.hidden + 1, state.cell_state + inputs)
@@ -162,6 +211,14 @@ THRESHOLDS = {
     "stateful": (150, 0.9),
     "variable-length": (10, 0.25),
     "variable-length, masked": (10, 0.25),
+    "first-of-3, window": (5, 0.2),
+    "first-of-3, time steps": (10, 0.95),
+    "first-of-3, state kept": (5, 0.03),
+    "first-of-3, one letter": (5, 0.02),
+    "first-of-8, window": (5, 0.15),
+    "first-of-8, time steps": (10, 0.9),
+    "first-of-8, state kept": (5, 0.03),
+    "first-of-8, one letter": (5, 0.02),
 }
 
 
@@ -183,9 +240,20 @@ def test_every_framing_learns(title, results):
     assert result.accuracy[0, 0] < 0.2 and result.accuracy[0, -1] >= threshold
 
 
+@pytest.mark.parametrize("letters", [3, 8])
+def test_random_letters_are_remembered_only_if_the_gradient_flows_through_time(letters, results):
+    last = {
+        variant: results[f"first-of-{letters}, {variant}"].accuracy[0, -1]
+        for variant in ("time steps", "state kept", "one letter")
+    }
+    assert last["one letter"] < 0.06  # guessing: 1/26
+    assert last["state kept"] < 0.15
+    assert last["time steps"] > 0.9
+
+
 def test_samples_of_a_batch_are_independent_in_any_order(results):
     in_order, shuffled = (results[f"within-batch{rest}"].model for rest in ("", ", shuffled"))
-    letters = results["within-batch"].samples.inputs
+    letters = results["within-batch"].held_out.inputs
     together, _ = in_order(letters, in_order.cell.zero_state(25))
     alone, _ = in_order(letters[10:11], in_order.cell.zero_state(1))
     np.testing.assert_allclose(together[10:11], alone, rtol=1e-4, atol=1e-4)

@@ -66,6 +66,12 @@ def test_other_data_has_folders_of_its_own_and_no_reference_networks(
     assert "--reference" not in output and "reference networks" in output
 
 
+def test_the_drawing_of_the_cell_is_written_without_a_command(make_figures, tmp_path, monkeypatch):
+    monkeypatch.setattr(make_figures, "STEPS", [(0.1, "works.py one")])
+    make_figures.main()
+    assert (tmp_path / "figures" / "digits-npz-not-MNIST" / "lstm_cell.png").exists()
+
+
 def test_the_tutorial_s_figure_is_copied(make_figures, tmp_path, monkeypatch):
     write = "open('figures/tutorial.png', 'w').write('a figure')"
     (tmp_path / "scripts" / "tutorial.py").write_text(write)

@@ -20,8 +20,10 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 FIGURES = REPOSITORY / "figures"
 GALLERY = FIGURES / "gallery"
 FOLDERS = (".", "tf_lstm", "tf_lstm/export", "scripts", "figures", "tests")
-PAGES = {  # by folder
-    folder: (REPOSITORY / folder / "README.md").read_text(encoding="utf-8")
+PAGES = {  # by folder: its README and its other pages, one after the other
+    folder: "\n".join(
+        page.read_text(encoding="utf-8") for page in sorted((REPOSITORY / folder).glob("*.md"))
+    )
     for folder in FOLDERS
     if (REPOSITORY / folder / "README.md").exists()
 }
@@ -172,6 +174,7 @@ def test_every_flag_exists():
 def test_every_figure_is_shown_and_made_by_a_command():
     steps = runpy.run_path(str(REPOSITORY / "scripts" / "make_figures.py"))["STEPS"]
     made = " ".join(command for _, command in steps)
+    made += " lstm_cell.png"  # drawn by make_figures.py itself
     made += " tutorial.png results.png"  # written without --output: the latter beside results.csv
     shown = {
         path_of(folder, target)

@@ -1,1 +1,1 @@
-"""The alphabet: six ways to present letters to an LSTM."""
+"""The alphabet: eight ways to present letters to an LSTM."""

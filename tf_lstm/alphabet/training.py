@@ -1,4 +1,4 @@
-"""The network that predicts the next letter, and its training in one compiled function."""
+"""The network that predicts a letter, and its training in one compiled function."""
 
 import itertools
 import math
@@ -12,7 +12,7 @@ import tensorflow as tf
 from tf_lstm.alphabet.framings import ALPHABET, Framing, Samples, encode, make_samples
 from tf_lstm.cells import LSTM, KerasCell, LSTMState
 from tf_lstm.initializers import new_projection
-from tf_lstm.recurrence import Step, unroll
+from tf_lstm.recurrence import Step, loop, unroll
 from tf_lstm.seeds import epoch_order, initializer_seeds
 
 MEASUREMENTS = 50  # how often the accuracy is measured in a training
@@ -33,7 +33,7 @@ def masked(step: Step, padding: float) -> Step:
 
 
 class LetterClassifier(tf.Module):
-    """An LSTM that reads letters and predicts the next one.
+    """An LSTM that reads letters and predicts one.
 
     The variables are `weights['out']` (units, 26), `biases['out']` (26,), and the `kernel`,
     `recurrent_kernel` and `bias` of `cell`. Like the article's network, it has no input
@@ -62,16 +62,24 @@ class LetterClassifier(tf.Module):
         return outputs[:, -1] @ self.weights["out"] + self.biases["out"], state
 
     def predict(self, inputs: np.ndarray) -> np.ndarray:
-        """The index of the next letter of each sample (time steps, features), predicted.
+        """The index of the letter predicted for each sample (time steps, features).
 
         A stateful network reads the samples in order and keeps its state between them.
         """
-        batches = inputs[:, np.newaxis] if self.framing.stateful else [inputs]
-        state, letters = self.cell.zero_state(len(batches[0])), []
-        for batch in batches:
-            logits, state = self.traced(batch, state)
-            letters.extend(np.argmax(logits, axis=1))
-        return np.array(letters)
+        return self.letters(inputs).numpy()
+
+    @tf.function(reduce_retracing=True)
+    def letters(self, inputs: tf.Tensor) -> tf.Tensor:
+        """As `predict`, as a traced function: (samples, time steps, features) -> (samples,)."""
+        if not self.framing.stateful:
+            logits, _ = self(inputs, self.cell.zero_state(tf.shape(inputs)[0]))
+        else:
+            _, time_steps, features = inputs.shape
+            one_sample = tf.reshape(inputs, (1, -1, features))
+            outputs, _ = loop(self.step, one_sample, self.cell.zero_state(1))
+            outputs = outputs[0, time_steps - 1 :: time_steps]  # (samples, units)
+            logits = outputs @ self.weights["out"] + self.biases["out"]
+        return tf.argmax(logits, axis=1)
 
     def generate(self, first: str, count: int) -> str:
         """`first` and `count` more letters, each predicted from the one before; from zero state."""
@@ -88,6 +96,7 @@ class LetterTrainer(tf.Module):
     def __init__(self, framing: Framing, samples: Samples, seed: int = 0) -> None:
         super().__init__()
         self.framing, self.samples = framing, samples
+        self.held_out = make_samples(framing, held_out=True)
         self.model = LetterClassifier(framing, seed)
         self.optimizer = tf.keras.optimizers.Adam(learning_rate=1e-3, epsilon=1e-7)
         self.optimizer.build(self.model.variables_to_train)
@@ -130,17 +139,17 @@ class LetterTrainer(tf.Module):
                 state = self.train_step(batch, state if self.framing.stateful else zero_state)
 
     def accuracy(self) -> float:
-        """The fraction of all samples whose next letter is predicted correctly."""
-        return float(np.mean(self.model.predict(self.samples.inputs) == self.samples.labels))
+        """The fraction of the held-out samples whose letter is predicted correctly."""
+        return float(np.mean(self.model.predict(self.held_out.inputs) == self.held_out.labels))
 
 
 class FramingResult(NamedTuple):
     """How well a framing was learned with each of several seeds."""
 
     framing: Framing
-    samples: Samples
+    held_out: Samples  # the samples on which the accuracy was measured
     epochs: list[int]  # (points,) the epochs after which the accuracy was measured, from 0
-    accuracy: np.ndarray  # (seeds, points), on all training samples, 0 to 1
+    accuracy: np.ndarray  # (seeds, points), 0 to 1
     model: LetterClassifier  # trained with the last seed
     seconds: float
 
@@ -151,7 +160,8 @@ def train_framing(
     """Train with each of `seeds`, which determine the initial values and the order of samples."""
     started = time.monotonic()
     trainer = LetterTrainer(framing, make_samples(framing))
-    in_order = np.arange(len(trainer.samples.labels))
+    # A batch has one sample of each of `batch_size` parts, so that a state is kept along each part.
+    in_order = np.arange(len(trainer.samples.labels)).reshape(framing.batch_size, -1).T.ravel()
     stride = math.ceil(framing.epochs / MEASUREMENTS)
     epochs = [*range(0, framing.epochs, stride), framing.epochs]
     accuracy = []
@@ -172,5 +182,5 @@ def train_framing(
         accuracy.append(curve)
     seconds = time.monotonic() - started
     return FramingResult(
-        framing, trainer.samples, epochs, np.array(accuracy), trainer.model, seconds
+        framing, trainer.held_out, epochs, np.array(accuracy), trainer.model, seconds
     )

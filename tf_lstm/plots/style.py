@@ -25,7 +25,7 @@ from tf_lstm.terminal.files import atomic_path
 Point = tuple[float, float]
 
 # From Okabe and Ito's palette, which colour-blind readers can tell apart.
-BLUE, ORANGE, GREEN, GREY = "#0072B2", "#E69F00", "#009E73", "0.6"
+BLUE, ORANGE, GREEN, PURPLE, GREY = "#0072B2", "#E69F00", "#009E73", "#CC79A7", "0.6"
 TRUE_CLASS, WRONG, PREDICTED, OTHER = BLUE, ORANGE, GREEN, GREY
 COMMITTED = "#e3eff8"  # background from the commit row on
 
@@ -59,10 +59,16 @@ def small_chart(axes: Axes, title: str = "", ticks: float = 8) -> None:
 
 
 def plot_arrow(
-    axes: Axes, start: Point, end: Point, colour: str = "0.3", width: float = 1.2
+    axes: Axes,
+    start: Point,
+    end: Point,
+    colour: str = "0.3",
+    width: float = 1.2,
+    line: str = "-",
 ) -> None:
     """Plot an arrow with a filled head."""
-    arrow = {"arrowstyle": "-|>", "color": colour, "linewidth": width, "shrinkA": 0, "shrinkB": 0}
+    arrow = {"arrowstyle": "-|>", "color": colour, "linewidth": width, "linestyle": line}
+    arrow |= {"shrinkA": 0, "shrinkB": 0}
     axes.annotate("", end, start, arrowprops=arrow)
 
 
