@@ -55,7 +55,16 @@ def test_there_are_eight_each_with_what_to_see_and_a_solution():
         assert code(exercise.partition("<summary>Solution</summary>")[2])
 
 
-@pytest.mark.parametrize("exercise", EXERCISES, ids=lambda text: text.splitlines()[0])
+TRAINS = ("3. ", "7. ")  # more than one network
+
+
+def slow_if_it_trains(exercise):
+    return pytest.param(exercise, marks=pytest.mark.slow if exercise.startswith(TRAINS) else ())
+
+
+@pytest.mark.parametrize(
+    "exercise", map(slow_if_it_trains, EXERCISES), ids=lambda text: text.splitlines()[0]
+)
 def test_a_solution_runs(exercise, workplace, capsys):
     exec(code(PREPARATION) + code(exercise), {})
     assert capsys.readouterr().out

@@ -160,6 +160,7 @@ def files_in(path):
     return {each.name: each.read_bytes() for each in (path, *path.rglob("*")) if each.is_file()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", SAVE)
 def test_exporting_twice_gives_the_same_bytes(suffix, run, tmp_path):
     paths = [tmp_path / f"{name}.{suffix}" for name in "ab"]

@@ -34,6 +34,7 @@ def clone(tmp_path):
     return clone
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not (REPOSITORY / ".git").exists(), reason="this is not a git repository")
 def test_the_quick_start_leaves_the_repository_as_it_was(clone, tmp_path):
     data = write_digits(tmp_path / "digits.npz", 60)

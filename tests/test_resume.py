@@ -44,7 +44,7 @@ DATASET = Dataset(
 SHUFFLED = RECIPES["shuffled"]
 GRU, RNN = (dataclasses.replace(DEFAULT, name=cell, cell=cell) for cell in ("gru", "rnn"))
 RECIPE = dataclasses.replace(
-    BEST, units=4, time_steps=7, batch_size=4, epochs=2, warmup_steps=3, dropout=0.2
+    BEST, units=4, time_steps=4, batch_size=4, epochs=2, warmup_steps=3, dropout=0.2
 )
 
 
@@ -161,7 +161,7 @@ def test_every_kind_of_recipe_can_be_resumed(recipe, tmp_path, monkeypatch):
         batch_size=4,
         epochs=2,
         max_steps=max_steps,
-        time_steps=7,
+        time_steps=4,
         test_every=test_every,
     )
     train(new_run(tmp_path / "uninterrupted", recipe))
@@ -253,10 +253,10 @@ class Killer(train_loop.Hooks):
 def test_a_signal_stops_after_a_few_steps_and_says_how_to_resume(tmp_path, uninterrupted):
     run = new_run(tmp_path / "run")
     stopped = new_session(run)
-    stopped.hooks.insert(0, Killer())
+    stopped.hooks.append(Killer())
     with pytest.raises(Interrupted, match="--resume") as interruption:
         stopped.train()
-    assert interruption.value.signal == signal.SIGTERM and stopped.trainer.step == 2
+    assert interruption.value.signal == signal.SIGTERM and stopped.trainer.step == 4
     train(open_run(run.folder))
     assert_same_run(run.folder, uninterrupted)
 
@@ -294,6 +294,18 @@ def test_a_full_memory_is_one_sentence(tmp_path, monkeypatch):
     with pytest.raises(UserError, match="units"):
         training.train_run(DATASET, RECIPE, tmp_path / "other", quiet=True)
     assert not (tmp_path / "other").exists()
+
+
+def test_a_signal_while_the_first_step_is_traced_stops_at_once(tmp_path, monkeypatch):
+    def trace(*arguments):
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(60)
+
+    monkeypatch.setattr(Trainer, "train_steps", trace)
+    started = time.monotonic()
+    with pytest.raises(Interrupted, match="--resume") as interruption:
+        train(new_run(tmp_path / "run"))
+    assert interruption.value.signal == signal.SIGTERM and time.monotonic() - started < 30
 
 
 def test_a_second_ctrl_c_says_how_to_continue(tmp_path, monkeypatch):

@@ -101,6 +101,7 @@ def importance(model: RowClassifier, images: np.ndarray) -> np.ndarray:
         (28, 28): at [t, s], the norm of the gradient, with respect to the pixels of row s, of the
         log-probability of the class that is predicted after row t; the mean over the images.
     """
+    require_causal(model)
     predicted = model.row_logits(images).numpy().argmax(axis=2)  # (n, time steps)
     norms = [
         np.linalg.norm(saliency(model, images, row + 1, predicted[:, row]), axis=2).mean(axis=0)

@@ -97,6 +97,7 @@ class Session(Hooks):
         """
         self.describe()
         with self.explained(), fits_in_memory(), self.stop_signal:
+            self.stop_signal.at_once = True  # until the first steps, which are traced for a while
             train(self.trainer, self.dataset, self.hooks, self.history)
             self.run.restore_kept(self.kept)  # into the trained model: nothing is traced again
             test = self.dataset.test
@@ -127,6 +128,7 @@ class Session(Hooks):
 
     def after_steps(self, epoch: int, step: int, batch: np.ndarray) -> None:
         """Show the progress, save from time to time, and stop after a signal."""
+        self.stop_signal.at_once = False
         loss, accuracy = self.trainer.epoch_metrics()
         share = (step - (epoch - 1) * self.steps_per_epoch) / self.steps_per_epoch
         seconds = time.monotonic() - self.epoch_started

@@ -16,7 +16,8 @@ from tf_lstm.terminal.output import CLOSED_PIPE, lasting_output
 class StopSignal:
     """Records Ctrl-C and SIGTERM while a `with` block runs, instead of interrupting it.
 
-    `received` is the number of the latest signal, or None. Ctrl-C after another signal is not
+    `received` is the number of the latest signal, or None. While `at_once` is true, because nothing
+    has to be saved, a signal raises a KeyboardInterrupt. Ctrl-C after another signal is not
     recorded: it raises a KeyboardInterrupt at once, for a user who does not want to wait. A second
     SIGTERM is recorded only, because `timeout` and others send it to a process and to its group.
     Python runs handlers in the main thread only, so in another thread nothing is recorded.
@@ -26,6 +27,7 @@ class StopSignal:
 
     def __enter__(self) -> "StopSignal":
         self.received: int | None = None
+        self.at_once = False
         is_main = threading.current_thread() is threading.main_thread()
         self.previous_handlers = {
             number: signal.signal(number, self.record) for number in self.signals if is_main
@@ -34,9 +36,10 @@ class StopSignal:
 
     def record(self, number: int, frame: FrameType | None) -> None:
         """Handle a signal by recording its number; see the class for a second one."""
-        if self.received and number == signal.SIGINT:
-            raise KeyboardInterrupt
+        second = bool(self.received) and number == signal.SIGINT
         self.received = number
+        if second or self.at_once:
+            raise KeyboardInterrupt
 
     def __exit__(self, *exception: object) -> None:
         for number, handler in self.previous_handlers.items():
