@@ -19,6 +19,14 @@ def pytest_addoption(parser):
     parser.addoption("--every", type=int, default=5, help="distance of the tested crash points")
 
 
+# They take longest, so they start first; otherwise one process would end long after the others.
+SLOWEST = ("test_resume.py", "test_scripts.py", "test_alphabet.py", "test_distribution.py")
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: item.path.name not in SLOWEST)
+
+
 @pytest.fixture
 def random():
     return np.random.default_rng(20)

@@ -34,6 +34,7 @@ def test_a_short_training_classifies_nine_digits_in_ten():
     assert dataset.name == "MNIST" and accuracy_after_a_short_training(dataset) > 0.9
 
 
+@pytest.mark.slow
 def test_a_short_training_on_synthetic_digits_classifies_three_digits_in_four():
     """Of MNIST's test images if MNIST_DIR is set."""
     dataset = load_dataset(f"synthetic+{MNIST}" if MNIST else "synthetic")

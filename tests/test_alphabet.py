@@ -232,6 +232,7 @@ def results():
 
 
 @pytest.mark.parametrize("title", BY_TITLE)
+@pytest.mark.slow
 def test_every_framing_learns(title, results):
     result = results[title]
     epochs, threshold = THRESHOLDS[title]
@@ -241,6 +242,7 @@ def test_every_framing_learns(title, results):
 
 
 @pytest.mark.parametrize("letters", [3, 8])
+@pytest.mark.slow
 def test_random_letters_are_remembered_only_if_the_gradient_flows_through_time(letters, results):
     last = {
         variant: results[f"first-of-{letters}, {variant}"].accuracy[0, -1]
@@ -251,6 +253,7 @@ def test_random_letters_are_remembered_only_if_the_gradient_flows_through_time(l
     assert last["time steps"] > 0.9
 
 
+@pytest.mark.slow
 def test_samples_of_a_batch_are_independent_in_any_order(results):
     in_order, shuffled = (results[f"within-batch{rest}"].model for rest in ("", ", shuffled"))
     letters = results["within-batch"].held_out.inputs
@@ -295,6 +298,7 @@ def test_the_script_shows_the_inputs_and_the_predictions(run_script):
     assert (folder / "figures" / "alphabet.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_the_script_compares_the_weights_of_shuffled_batches(results):
     script = runpy.run_path(str(REPOSITORY / "scripts" / "learn_alphabet.py"))
     pair = results["within-batch"], results["within-batch, shuffled"]
@@ -303,6 +307,7 @@ def test_the_script_compares_the_weights_of_shuffled_batches(results):
     assert f"shuffling is {difference:.0e}" in script["compare_weights"](*pair)
 
 
+@pytest.mark.slow
 def test_the_figure_shows_the_measured_accuracy(results):
     three = [result for result in results.values() if result.framing.name == "within-batch"]
     figure = alphabet_figure(list(results.values()), "the command")

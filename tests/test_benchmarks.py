@@ -305,6 +305,7 @@ def test_a_system_is_measured_or_the_reason_is_given():
 USUAL = {"batch_size": 4, "units": 3, "layers": 1, "time_steps": 4}
 
 
+@pytest.mark.slow
 def test_an_epoch_is_measured_in_a_process_for_each_system(monkeypatch, tmp_path):
     path = tmp_path / "epochs.md"
     systems = ["this project, folded", *epoch.FLOORS]

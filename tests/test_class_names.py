@@ -162,6 +162,7 @@ def test_names_are_shortened_by_their_width(name, shown):
 
 
 @pytest.mark.filterwarnings("error")
+@pytest.mark.slow
 def test_characters_that_the_font_lacks_are_reported_in_one_sentence(tmp_path, capsys):
     names = ("上衣", "裤子", *NAMES[2:])
     prediction = Prediction(IMAGES[0], LABEL, PROBABILITIES[0], "a title", names)

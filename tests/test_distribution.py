@@ -102,6 +102,7 @@ def assert_same_history(run, strategy, history_alone):
         assert row.train_loss == pytest.approx(expected.train_loss, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_mirrored_replicas_make_the_same_run(history_alone, tmp_path):
     command = [*train_flags(tmp_path), "--strategy", "mirrored", "--run", tmp_path / "run"]
     assert "90 test images" in finish(start(command))[0]

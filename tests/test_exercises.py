@@ -63,7 +63,7 @@ def slow_if_it_trains(exercise):
 
 
 @pytest.mark.parametrize(
-    "exercise", map(slow_if_it_trains, EXERCISES), ids=lambda text: text.splitlines()[0]
+    "exercise", [*map(slow_if_it_trains, EXERCISES)], ids=lambda text: text.splitlines()[0]
 )
 def test_a_solution_runs(exercise, workplace, capsys):
     exec(code(PREPARATION) + code(exercise), {})

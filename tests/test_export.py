@@ -126,6 +126,7 @@ def test_the_page_s_saved_model_lines_predict_in_a_process_without_this_package(
         np.testing.assert_allclose(result["probabilities"], expected[:count, -1], rtol=0, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_the_page_s_litert_lines_predict_in_a_process_without_this_package(model, tmp_path):
     save_litert(model, tmp_path / "model.tflite")
     assert (tmp_path / "model.tflite").stat().st_size > 546_000  # the weights are in it
@@ -136,6 +137,7 @@ def test_the_page_s_litert_lines_predict_in_a_process_without_this_package(model
 
 
 @pytest.mark.parametrize("changes", [{"bidirectional": True}, {"layers": 2, "pixel_offset": 0.5}])
+@pytest.mark.slow
 def test_litert_predicts_what_other_networks_predict(changes, tmp_path):
     other = build_model(Recipe(units=5, loss_rows="last", **changes))
     save_litert(other, tmp_path / "model.tflite")

@@ -150,7 +150,12 @@ def test_the_same_settings_give_the_same_weights_again(tmp_path, uninterrupted):
 
 
 @pytest.mark.parametrize(
-    "recipe", [BASIC, BILSTM_30, DEEP, STACKED_32, SHUFFLED, GRU, RNN], ids=lambda r: r.name
+    "recipe",
+    [
+        *(DEEP, SHUFFLED, GRU),
+        *(pytest.param(r, marks=pytest.mark.slow) for r in (BASIC, BILSTM_30, STACKED_32, RNN)),
+    ],
+    ids=lambda recipe: recipe.name,
 )
 def test_every_kind_of_recipe_can_be_resumed(recipe, tmp_path, monkeypatch):
     max_steps = 9 if recipe.max_steps else None  # 22 images in batches of 4: in the second epoch
