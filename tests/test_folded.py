@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 from tf_lstm.cells import GRU, LSTM
+from tf_lstm.engines import folded
 from tf_lstm.engines.build import build_model
 from tf_lstm.engines.folded import ProjectedRows, fold, read_folded
 from tf_lstm.recipes import DEFAULT
@@ -46,6 +47,30 @@ def test_the_first_layer_alone_includes_the_projection():
     rows = tf.zeros((BATCH, TIME_STEPS, 28))
     projected = model.engine.project_in(rows, model.weights["in"], model.biases["in"])
     assert isinstance(projected, ProjectedRows) and projected.rows is rows
+
+
+@pytest.mark.parametrize("time_steps", [6, 7, 10])  # rounds of 3, 1 and 2 time steps
+def test_a_long_sequence_is_read_in_rounds(time_steps, monkeypatch, random):
+    """Outputs, state and gradients are those of the unrolled recurrence."""
+    cell = LSTM(FEATURES, UNITS, itertools.count(1), dtype=tf.float64)
+    inputs = tf.constant(random.normal(size=(BATCH, time_steps, FEATURES)))
+    weights = random.normal(size=(BATCH, time_steps, UNITS))
+
+    @tf.function
+    def outputs_and_gradients():
+        with tf.GradientTape() as tape:
+            tape.watch(inputs)
+            outputs, state = read_folded(cell, inputs, tf.float64)
+            target = tf.reduce_sum(outputs * weights) + tf.reduce_sum(state.cell_state)
+        sources = [inputs, cell.kernel, cell.recurrent_kernel, cell.bias]
+        return [outputs, *state, *tape.gradient(target, sources)]
+
+    expected = outputs_and_gradients()
+    monkeypatch.setattr(folded, "MAX_UNROLLED", 5)
+    monkeypatch.setattr(folded, "STEPS_PER_ROUND", 4)
+    outputs_and_gradients = tf.function(outputs_and_gradients.python_function)
+    for value, same in zip(expected, outputs_and_gradients(), strict=True):
+        np.testing.assert_allclose(value, same, atol=1e-12)
 
 
 class OtherLSTM(LSTM):

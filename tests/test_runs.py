@@ -71,10 +71,11 @@ def test_settings_come_back_as_themselves():
 
 
 @pytest.mark.parametrize(
-    "recipe, engine", [("steps-784", "loop"), ("steps-196", "folded"), ("default", "folded")]
+    "recipe, asked, engine",
+    [("steps-784", "cell", "loop"), ("steps-784", "folded", "folded"), ("default", "cell", "cell")],
 )
-def test_settings_name_the_engine_that_is_used(recipe, engine):
-    assert new_settings(RECIPES[recipe], engine="folded").engine == engine
+def test_settings_name_the_engine_that_is_used(recipe, asked, engine):
+    assert new_settings(RECIPES[recipe], engine=asked).engine == engine
 
 
 @pytest.mark.parametrize(
@@ -82,7 +83,7 @@ def test_settings_name_the_engine_that_is_used(recipe, engine):
     [
         ({"engine": "fold"}, "engine"),
         ({"recipe": Recipe(cell="gru"), "engine": "folded"}, "gru"),
-        ({"recipe": RECIPES["steps-784"], "precision": "mixed_bfloat16"}, "mixed_bfloat16"),
+        ({"engine": "cell", "precision": "mixed_bfloat16"}, "mixed_bfloat16"),
         ({"shards": 0}, "shards"),
         ({"device": "gpu"}, "device"),
         ({"strategy": "any"}, "strategy"),

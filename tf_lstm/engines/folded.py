@@ -28,8 +28,12 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from tf_lstm.cells import LSTM, Cell, LSTMState
+from tf_lstm.engines.names import MAX_UNROLLED
 
 STEPS_PER_PRODUCT = 4  # with more, concatenation costs more than the larger product saves
+# Time steps per round of the loop over a longer sequence. Shorter rounds are not faster, and the
+# graph of a longer one takes longer to trace.
+STEPS_PER_ROUND = 28
 
 
 def fold(
@@ -78,31 +82,58 @@ def read_folded(
     ones = tf.ones_like(time_major[:, :1])  # the bias is the weight of a feature that is 1
     columns = tf.cast(tf.concat([time_major, ones], axis=1), product_dtype)
     stacked_kernel = tf.concat([kernel, bias[tf.newaxis], cell.recurrent_kernel], axis=0)
-    hidden, cell_state = unroll_folded(columns, stacked_kernel)
-    last = LSTMState(tf.transpose(hidden[-1]), tf.transpose(cell_state))
-    return tf.transpose(hidden, [2, 0, 1]), last
+    zeros = tf.zeros((cell.units, tf.shape(columns)[2]), cell.dtype)  # (units, batch)
+    outputs, hidden, cell_state = read_columns(columns, stacked_kernel, zeros)
+    last = LSTMState(tf.transpose(hidden), tf.transpose(cell_state))
+    return tf.transpose(outputs, [2, 0, 1]), last
+
+
+def read_columns(
+    columns: tf.Tensor, stacked_kernel: tf.Tensor, zeros: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """The recurrence from the state `zeros`; a long sequence is read in rounds of a loop.
+
+    Args:
+        columns, stacked_kernel: as for `unroll_folded`.
+        zeros: (units, batch).
+
+    Returns:
+        As `unroll_folded`.
+    """
+    time_steps, features, _ = columns.shape
+    if time_steps <= MAX_UNROLLED:
+        return unroll_folded(columns, stacked_kernel, zeros, zeros)
+    size = max(size for size in range(1, STEPS_PER_ROUND + 1) if time_steps % size == 0)
+    rounds = tf.reshape(columns, (time_steps // size, size, features, -1))
+    outputs, hidden, cell_state = tf.scan(
+        lambda carried, part: unroll_folded(part, stacked_kernel, *carried[1:]),
+        rounds,
+        (tf.tile(zeros[tf.newaxis], [size, 1, 1]), zeros, zeros),
+    )  # outputs: (rounds, size, units, batch); the states after each round: (rounds, units, batch)
+    outputs = tf.reshape(outputs, (time_steps, zeros.shape[0], -1))
+    return outputs, hidden[-1], cell_state[-1]
 
 
 @tf.custom_gradient
 def unroll_folded(
-    columns: tf.Tensor, stacked_kernel: tf.Tensor
-) -> tuple[tuple[tf.Tensor, tf.Tensor], Callable]:
-    """The recurrence from a zero state, with its gradient.
+    columns: tf.Tensor, stacked_kernel: tf.Tensor, hidden: tf.Tensor, cell_state: tf.Tensor
+) -> tuple[tuple[tf.Tensor, tf.Tensor, tf.Tensor], Callable]:
+    """The recurrence, with its gradient.
 
     Args:
         columns: (time steps, features, batch), the inputs, with the operand type of the matrix
             products.
         stacked_kernel: (features + units, 4 * units), the kernel, the bias (of a feature that is
             always 1) and the recurrent kernel, stacked, with the type of gates and states.
+        hidden, cell_state: (units, batch), the initial state.
 
     Returns:
-        The hidden states (time steps, units, batch), and the last cell state (units, batch).
+        The hidden states (time steps, units, batch), and the last hidden state and cell state.
     """
     features, units = columns.shape[1], stacked_kernel.shape[1] // 4
     product_dtype, dtype = columns.dtype, stacked_kernel.dtype
     kernel = tf.cast(stacked_kernel, product_dtype)
     transposed_kernel = tf.transpose(kernel)
-    hidden = cell_state = tf.zeros((units, tf.shape(columns)[2]), dtype)
     inputs, saved, hidden_states = [], [], []
     for column in tf.unstack(columns):  # each (features, batch)
         inputs.append(tf.concat([column, tf.cast(hidden, product_dtype)], axis=0))
@@ -118,9 +149,10 @@ def unroll_folded(
         saved.append((i, f, g, o, previous, activation))
         hidden_states.append(hidden)
 
-    def gradient(d_hidden_states: tf.Tensor, d_cell_state: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    def gradient(
+        d_hidden_states: tf.Tensor, d_hidden: tf.Tensor, d_cell_state: tf.Tensor
+    ) -> tuple[tf.Tensor, ...]:
         """Backpropagation through time; `d_x` is the gradient of the loss with respect to `x`."""
-        d_hidden = tf.zeros_like(hidden)
         d_gates = []  # each (4 * units, batch), from the last time step to the first
         for (i, f, g, o, previous, activation), d_output in zip(
             reversed(saved), reversed(tf.unstack(d_hidden_states)), strict=True
@@ -146,6 +178,7 @@ def unroll_folded(
             for group in groups
         )
         d_kernel = tf.add_n([tf.cast(product, dtype) for product in products])
-        return tf.matmul(kernel[:features], tf.stack(d_gates)), d_kernel
+        d_columns = tf.matmul(kernel[:features], tf.stack(d_gates))
+        return d_columns, d_kernel, d_hidden, d_cell_state
 
-    return (tf.stack(hidden_states), cell_state), gradient
+    return (tf.stack(hidden_states), hidden, cell_state), gradient

@@ -10,7 +10,7 @@ MAX_UNROLLED = 200  # time steps; tracing an unrolled graph of 784 takes minutes
 
 
 def usable_engine(engine: str, recipe: Recipe, precision: Precision = "float32") -> EngineName:
-    """`engine`, or "loop" if the sequence is too long to unroll.
+    """`engine`, or "loop" if the sequence is too long to unroll; `folded` has a loop of its own.
 
     Raises:
         ValueError: there is no such engine, or it does not compute the recipe's cell or the
@@ -23,10 +23,10 @@ def usable_engine(engine: str, recipe: Recipe, precision: Precision = "float32")
             f"the engine 'folded' computes the cell 'lstm' only, not '{recipe.cell}': choose the "
             "engine 'cell'"
         )
-    too_long = recipe.time_steps > MAX_UNROLLED
-    if precision != "float32" and (engine != "folded" or too_long):
+    if precision != "float32" and engine != "folded":
         raise ValueError(
-            f"only the engine 'folded', which unrolls at most {MAX_UNROLLED} time steps, computes "
-            f"in {precision}: choose the precision 'float32'"
+            f"only the engine 'folded' computes in {precision}: choose it, or the precision "
+            "'float32'"
         )
-    return "loop" if too_long else cast(EngineName, engine)
+    too_long = recipe.time_steps > MAX_UNROLLED
+    return "loop" if too_long and engine != "folded" else cast(EngineName, engine)
