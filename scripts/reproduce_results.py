@@ -18,17 +18,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from tf_lstm.recipes import RECIPES
 from tf_lstm.settings import PRECISIONS, Recipe
 from tf_lstm.terminal.errors import UserError
-from tf_lstm.terminal.exit import run_program, run_script
-from tf_lstm.terminal.files import join_choices, write_markdown
-from tf_lstm.terminal.flags import REPOSITORY, FlagParser, number
+from tf_lstm.terminal.exit import run_script
+from tf_lstm.terminal.files import write_markdown
+from tf_lstm.terminal.flags import FlagParser, number
 from tf_lstm.terminal.startup import import_tensorflow
 
 if TYPE_CHECKING:  # importing these at run time would import TensorFlow before the flags are parsed
-    from tf_lstm.data.dataset import Dataset
     from tf_lstm.results.records import Result
-    from tf_lstm.runs.run import Run
 
-LONG_RECIPES = ("steps-784",)  # takes hours: trained only if named
+LONG_RECIPES = ("steps-784",)  # take hours: trained only if named
 
 
 def parse_flags() -> argparse.Namespace:
@@ -45,83 +43,6 @@ def parse_flags() -> argparse.Namespace:
     parser.add_output("figures/gallery/results.csv", ".csv", help="file of all finished runs, "
                       "with a table (.md) and a figure (.png) beside it")  # fmt: skip
     return parser.parse_args()
-
-
-def train_in_a_process(recipe: Recipe, seed: int, dataset: "Dataset", precision: str) -> "Run":
-    """Train a recipe, or resume its interrupted training.
-
-    Returns:
-        The finished run.
-
-    Raises:
-        Interrupted: the training was interrupted; it can be resumed.
-        UserError: the training failed and printed why, or its folder holds another run.
-    """
-    from tf_lstm.runs.locate import RUNS, open_run
-
-    ending = "" if precision == PRECISIONS[0] else f"-{precision}"
-    folder = RUNS / "results" / f"{recipe.name}-{seed}{ending}"
-    if (folder / "settings.json").exists():
-        run = open_run(folder)
-        require_training(run, recipe, seed, dataset, precision)
-        if run.is_finished:
-            return run
-        flags = ["--resume", folder]
-    else:
-        flags = ["--recipe", recipe.name, "--seed", seed, "--run", folder]
-        flags += ["--engine", "folded", "--precision", precision]
-    script = REPOSITORY / "scripts" / "train_mnist.py"
-    # A signal reaches the training, which saves its state and prints how to resume.
-    program = [sys.executable, script, *flags, "--data", dataset.source]
-    if run_program(program, "the same command continues from here"):
-        raise UserError(f"The training in {folder} failed: see above.")
-    return open_run(folder)
-
-
-def require_training(
-    run: "Run", recipe: Recipe, seed: int, dataset: "Dataset", precision: str
-) -> None:
-    """Raise a UserError unless a run is the training of these settings on this data."""
-    from tf_lstm.results.records import settings_text
-
-    pairs = {
-        f"settings of {recipe.name}": (settings_text(run.recipe), settings_text(recipe)),
-        "data": (run.settings.data.checksum, dataset.checksum),
-        "seed": (run.settings.seed, seed),
-        "precision": (run.settings.precision, precision),
-    }
-    if other := [name for name, (theirs, ours) in pairs.items() if theirs != ours]:
-        raise UserError(f"{run.folder} was trained with other {join_choices(other)}: move it away.")
-
-
-def result_of(run: "Run", seed: int, dataset: "Dataset") -> "Result":
-    """The `Result` of a finished run of this script."""
-    from tf_lstm.evaluation import row_predictions
-    from tf_lstm.plots.statistics import row_statistics
-    from tf_lstm.results.records import Result, settings_text
-    from tf_lstm.runs.published import read_test_accuracies
-
-    test, history = run.read_result(), run.read_history()
-    accuracies = [metrics.validation_accuracy for metrics in history]
-    # That of the tested weights: the best epoch's, or the last one's. nan stays nan.
-    validation_accuracy = max(accuracies) if run.recipe.keep_weights == "best" else accuracies[-1]
-    during_training, row_accuracies = read_test_accuracies(run.folder), ""
-    if run.recipe.loss_rows != "last":
-        predictions = row_predictions(run.kept_model(), dataset.test.images)
-        correct, images = row_statistics(predictions, dataset.test.labels).accuracy_by_row()
-        row_accuracies = " ".join(f"{share:.4f}" for share in correct / images)
-    return Result(
-        recipe=run.recipe.name,
-        seed=seed,
-        data=dataset.name,
-        validation_accuracy=round(validation_accuracy, 6),
-        test_accuracy=round(test.accuracy, 6),
-        seconds=round(sum(metrics.seconds for metrics in history), 1),
-        settings=settings_text(run.recipe),
-        test_readings=" ".join(f"{share:.4f}" for share in during_training.values()),
-        precision=run.settings.precision,
-        row_accuracies=row_accuracies,
-    )
 
 
 def describe_time_left(
@@ -149,6 +70,7 @@ def main() -> None:
     from tf_lstm.results.figure import results_figure
     from tf_lstm.results.records import Result, add_result, current_results, locked, read_results
     from tf_lstm.results.tables import all_tables
+    from tf_lstm.results.training import result_of, train_in_a_process
 
     def finished_seeds(recipe: Recipe) -> list[int]:
         results = read_results(flags.output, Result)
@@ -179,7 +101,7 @@ def main() -> None:
         print(f"\n{recipe.name}, seed {seed}: run {index + 1} of {len(missing)}{left}", flush=True)
         started = time.monotonic()
         run = train_in_a_process(recipe, seed, dataset, flags.precision)
-        add_result(flags.output, result_of(run, seed, dataset))
+        add_result(flags.output, result_of(run, dataset))
         print(f"{recipe.name}, seed {seed}: finished in {time.monotonic() - started:.0f} s")
     table = all_tables(flags.output, flags.data)
     write_markdown(flags.output.with_suffix(".md"), table)

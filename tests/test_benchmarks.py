@@ -116,7 +116,7 @@ def trainings(monkeypatch, call):
         trainings.append(flags)
         return call(script.relative_to(SCRIPTS), *flags)[0]
 
-    monkeypatch.setattr("tf_lstm.terminal.exit.run_program", run_program)
+    monkeypatch.setattr("tf_lstm.results.training.run_program", run_program)
     return trainings
 
 

@@ -8,12 +8,14 @@ import tensorflow as tf
 from numpy_lstm import lstm
 
 from tf_lstm import cells
-from tf_lstm.cells import GRU, LSTM, RNN, KerasCell
+from tf_lstm.cell_variants import CoupledGates, NoForgetGate, NoInputGate, NoOutputGate
+from tf_lstm.cells import GRU, LSTM, RNN, KerasCell, LSTMState
 from tf_lstm.recurrence import unroll
 from tf_lstm.settings import CELLS
 
 BATCH, TIME_STEPS, FEATURES, UNITS = 2, 3, 4, 5
 CELL_TYPES = [LSTM, GRU, RNN]
+MISSING_GATES = {NoInputGate: "i", NoForgetGate: "f", NoOutputGate: "o", CoupledGates: "f"}
 EAGER_AND_TRACED = pytest.mark.parametrize(
     "run", [lambda f: f, tf.function], ids=["eager", "traced"]
 )
@@ -139,6 +141,22 @@ def test_the_forget_bias_is_the_initial_bias_of_the_forget_gate(keras, forget_bi
     np.testing.assert_array_equal(cell.bias, np.repeat([0, forget_bias, 0, 0], UNITS))
 
 
+def test_a_unit_that_keeps_much_takes_in_little():
+    biases = np.array([0.0, 1.0, 2.0, 3.0, 4.0])
+    cell = LSTM(FEATURES, UNITS, itertools.count(1), forget_bias=biases)
+    np.testing.assert_array_equal(cell.bias, np.concatenate([-biases, biases, np.zeros(10)]))
+
+
+@pytest.mark.parametrize("cell_type, gate", MISSING_GATES.items(), ids=lambda each: str(each))
+def test_a_variant_lacks_one_gate(cell_type, gate, inputs):
+    """Its other gates are those of an LSTM with the same variables and state."""
+    state = LSTMState(tf.reverse(inputs[:, 0, :1], [0]) + tf.zeros((1, UNITS), inputs.dtype), 1.0)
+    whole, gates = (new_cell(each).gates(inputs[:, 1], state) for each in (LSTM, cell_type))
+    expected = 1 - whole["i"] if cell_type is CoupledGates else tf.ones_like(whole["i"])
+    for name, values in gates.items():
+        np.testing.assert_allclose(values, expected if name == gate else whole[name])
+
+
 def test_equations_build_no_keras_cell(monkeypatch):
     monkeypatch.setattr(cells, "KERAS_CLASSES", {})
     for cell_type in CELL_TYPES:
@@ -157,7 +175,8 @@ def test_gates_are_named_and_lie_between_their_bounds(cell_type, names, inputs):
 
 def test_every_cell_in_the_table_is_tested_here():
     ours = {path for path in CELLS.values() if path.startswith("tf_lstm.")}
-    assert ours == {f"tf_lstm.cells:{cell_type.__name__}" for cell_type in CELL_TYPES}
+    tested = [*CELL_TYPES, *MISSING_GATES]
+    assert ours == {f"{cell_type.__module__}:{cell_type.__name__}" for cell_type in tested}
 
 
 def block_lstm(operation, inputs, variables, **settings):

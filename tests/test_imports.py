@@ -16,7 +16,15 @@ GROUPS = (
     ("field_checks", "settings", "published_systems", "recipes", "rows", "seeds"),
     ("data",),
     (
-        *("initializers", "cells", "recurrence", "model", "optimizer", "train_step"),
+        *(
+            "initializers",
+            "cells",
+            "cell_variants",
+            "recurrence",
+            "model",
+            "optimizer",
+            "train_step",
+        ),
         *("train_loop", "evaluation", "inside"),
     ),
     ("engines",),

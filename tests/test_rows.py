@@ -8,7 +8,7 @@ import tensorflow as tf
 from tf_lstm.data.synthetic import render_digits
 from tf_lstm.published_systems import KERAS_30, PADDED_42
 from tf_lstm.recipes import DEFAULT
-from tf_lstm.rows import PERMUTATION, images_to_rows, order_rows, sample_row_keys
+from tf_lstm.rows import PERMUTATION, PIXEL_PERMUTATION, images_to_rows, order_rows, sample_row_keys
 from tf_lstm.train_step import training_rows
 
 IMAGES, _ = render_digits(6, seed=3)
@@ -58,6 +58,16 @@ def test_rows_can_be_read_in_other_orders():
     permuted = order_rows(IMAGES, "permuted").numpy()
     assert sorted(PERMUTATION) == list(range(28)) != list(PERMUTATION)
     np.testing.assert_array_equal(permuted[:, 9], IMAGES[:, PERMUTATION[9]])
+
+
+def test_pixels_can_be_read_in_one_random_order():
+    permuted = order_rows(IMAGES, "permuted_pixels").numpy()
+    assert permuted.shape == IMAGES.shape
+    pixels = IMAGES.reshape(-1, 784)
+    np.testing.assert_array_equal(permuted[:, 2, 3], pixels[:, PIXEL_PERMUTATION[2 * 28 + 3]])
+    assert sorted(PIXEL_PERMUTATION) == list(range(784))
+    # Results on other machines and with other versions of NumPy are of the same order.
+    assert list(PIXEL_PERMUTATION[:5]) == [41, 677, 434, 23, 212]
 
 
 def test_each_image_is_shuffled_differently_and_the_seed_decides_how():

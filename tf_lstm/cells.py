@@ -43,7 +43,9 @@ class Cell(tf.Module):
         units: size of the hidden state.
         seeds: an iterator over seeds; the cell takes two.
         initializer: as in `Recipe`.
-        forget_bias: the initial bias of the forget gate; for cells that have one.
+        forget_bias: the initial bias of the forget gate, for cells that have one. From an array
+            (units,), the input gate gets the negative values: a unit that keeps much takes in
+            little.
         dtype: the type of the variables and states.
     """
 
@@ -56,7 +58,7 @@ class Cell(tf.Module):
         units: int,
         seeds: Iterator[int],
         initializer: str = "glorot",
-        forget_bias: float = 1.0,
+        forget_bias: float | np.ndarray = 1.0,
         dtype: tf.DType = tf.float32,
     ) -> None:
         super().__init__()
@@ -69,7 +71,7 @@ class Cell(tf.Module):
         self.traced_step = tf.function(self.step, autograph=False)
 
     @classmethod
-    def initial_bias(cls, units: int, forget_bias: float) -> np.ndarray:
+    def initial_bias(cls, units: int, forget_bias: float | np.ndarray) -> np.ndarray:
         """The initial value of `bias`."""
         return np.zeros(cls.blocks * units)
 
@@ -95,9 +97,11 @@ class LSTM(Cell):
     state_type = LSTMState
 
     @classmethod
-    def initial_bias(cls, units: int, forget_bias: float) -> np.ndarray:
+    def initial_bias(cls, units: int, forget_bias: float | np.ndarray) -> np.ndarray:
         """Zeros, but `forget_bias` for the forget gate, so that it starts open."""
-        return np.repeat([0.0, forget_bias, 0.0, 0.0], units)
+        forget = np.broadcast_to(forget_bias, (units,))
+        input_bias = -forget if isinstance(forget_bias, np.ndarray) else np.zeros(units)
+        return np.concatenate([input_bias, forget, np.zeros(2 * units)])
 
     def gates(self, inputs: tf.Tensor, state: LSTMState) -> dict[str, tf.Tensor]:
         """The values of the gates and of the candidate, each (batch, units)."""
@@ -119,7 +123,7 @@ class GRU(Cell):
     blocks = 3
 
     @classmethod
-    def initial_bias(cls, units: int, forget_bias: float) -> np.ndarray:
+    def initial_bias(cls, units: int, forget_bias: float | np.ndarray) -> np.ndarray:
         """Zeros: one bias for the inputs, and one for the hidden state."""
         return np.zeros((2, cls.blocks * units))
 
@@ -177,7 +181,7 @@ class KerasCell(Cell):
         units: int,
         seeds: Iterator[int],
         initializer: str = "glorot",
-        forget_bias: float = 1.0,
+        forget_bias: float | np.ndarray = 1.0,
         dtype: tf.DType = tf.float32,
     ) -> None:
         tf.Module.__init__(self)  # not Cell's, which would create the variables

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import numpy as np
 import tensorflow as tf
 
 
@@ -51,3 +52,16 @@ def initial_kernels(
         recurrent_kernel = initializers.RandomUniform(-limit, limit, next(seeds))
     columns = blocks * units
     return kernel((features, columns), dtype), recurrent_kernel((units, columns), dtype)
+
+
+def chrono_bias(units: int, time_steps: int) -> np.ndarray:
+    """Initial biases of the forget gate with which the units remember for different durations.
+
+    With a bias of log(T), a forget gate is 1 - 1 / (T + 1), and the cell state decays to 1 / e in
+    about T time steps. Tallec & Ollivier ("Can recurrent neural networks warp time?", 2018) sample
+    T from U(1, time steps - 1); here, the units divide this interval evenly.
+
+    Returns:
+        (units,), ascending.
+    """
+    return np.log(np.linspace(1, max(1, time_steps - 1), units))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import tensorflow as tf
 
 from tf_lstm.cells import KERAS_CLASSES, Cell, KerasCell
-from tf_lstm.initializers import new_projection
+from tf_lstm.initializers import chrono_bias, new_projection
 from tf_lstm.recurrence import UNROLLED, BidirectionalLayer, Engine, Layer, project
 from tf_lstm.rows import IMAGE_SIZE, count_features, images_to_rows
 from tf_lstm.seeds import initializer_seeds
@@ -135,10 +135,12 @@ def new_cell(
     recipe: Recipe, features: int, seeds: Iterator[int], dtype: tf.DType, keras: bool
 ) -> Cell:
     """A cell with its initial values, computed by Keras' class if `keras` and if there is one."""
-    cell_type = cell_class(recipe.cell)
+    cell_type, chrono = cell_class(recipe.cell), recipe.forget_bias == "chrono"
     options = {
         "initializer": recipe.initializer,
-        "forget_bias": recipe.forget_bias,
+        "forget_bias": chrono_bias(recipe.units, recipe.time_steps)
+        if chrono
+        else recipe.forget_bias,
         "dtype": dtype,
     }
     if keras and cell_type in KERAS_CLASSES:

@@ -1,5 +1,6 @@
 """Images as sequences: pixels as numbers, rows as time steps."""
 
+import numpy as np
 import tensorflow as tf
 
 from tf_lstm.settings import Recipe
@@ -10,6 +11,8 @@ IMAGE_SIZE = 28  # pixels on each side of an image
 PERMUTATION = (17, 14, 9, 27, 7, 4, 8, 25, 13, 12, 0, 20, 6, 26,
                2, 21, 5, 19, 3, 15, 11, 22, 1, 23, 10, 18, 16, 24)
 # fmt: on
+# For row order "permuted_pixels". NumPy guarantees that the numbers of a RandomState never change.
+PIXEL_PERMUTATION = np.random.RandomState(28).permutation(IMAGE_SIZE**2)
 EVALUATION_SEED = (28, 28)  # for row order "shuffled", when not training
 
 
@@ -24,8 +27,8 @@ def order_rows(images: tf.Tensor, row_order: str, row_keys: tf.Tensor | None = N
     Args:
         images: (batch, 28, 28).
         row_order: "reading" from top to bottom; "reversed" from bottom to top; "columns" from left
-            to right; "permuted" in one random order for all images; "shuffled" in the order of
-            `row_keys`.
+            to right; "permuted" in one random order for all images; "permuted_pixels" with the
+            pixels in one random order; "shuffled" in the order of `row_keys`.
         row_keys: (batch, 28), a random number for each row of each image.
     """
     if row_order == "reversed":
@@ -34,6 +37,9 @@ def order_rows(images: tf.Tensor, row_order: str, row_keys: tf.Tensor | None = N
         return tf.transpose(images, [0, 2, 1])
     if row_order == "permuted":
         return tf.gather(images, PERMUTATION, axis=1)
+    if row_order == "permuted_pixels":
+        pixels = tf.reshape(images, (-1, IMAGE_SIZE**2))
+        return tf.reshape(tf.gather(pixels, PIXEL_PERMUTATION, axis=1), tf.shape(images))
     if row_order == "shuffled":
         return tf.gather(images, tf.argsort(row_keys, axis=1), batch_dims=1)
     return images

@@ -8,14 +8,19 @@ from typing import Annotated, Literal
 
 from tf_lstm.field_checks import Count, Share, check_fields
 
-RowOrder = Literal["reading", "reversed", "columns", "permuted", "shuffled"]
+RowOrder = Literal["reading", "reversed", "columns", "permuted", "permuted_pixels", "shuffled"]
 # The cells by name, each as "module:class" (see `cells`). To add a cell, add it here.
 CELLS = {
     "lstm": "tf_lstm.cells:LSTM",
     "gru": "tf_lstm.cells:GRU",
     "rnn": "tf_lstm.cells:RNN",
+    "lstm-no-input-gate": "tf_lstm.cell_variants:NoInputGate",
+    "lstm-no-forget-gate": "tf_lstm.cell_variants:NoForgetGate",
+    "lstm-no-output-gate": "tf_lstm.cell_variants:NoOutputGate",
+    "lstm-coupled-gates": "tf_lstm.cell_variants:CoupledGates",
 }
-WITHOUT_FORGET_GATE = ("gru", "rnn")
+# The initial bias of a forget gate has no effect on these.
+WITHOUT_FORGET_GATE = ("gru", "rnn", "lstm-no-forget-gate", "lstm-coupled-gates")
 
 
 @dataclass(frozen=True)
@@ -44,7 +49,9 @@ class Recipe:
 
     # The network; see `model`.
     cell: Annotated[str, CELLS] = "lstm"
-    forget_bias: Annotated[float, -20.0, 20.0] = 1.0  # initial bias of an LSTM's forget gate
+    # The initial bias of an LSTM's forget gate. "chrono": of both the forget and the input gate, so
+    # that the units remember for 1 time step up to the whole sequence (see `initializers`).
+    forget_bias: Annotated[float, -20.0, 20.0] | Literal["chrono"] = 1.0
     input_projection: bool = True  # as in the BasicLSTMCell tutorial
     layers: Annotated[int, 1, 100] = 1
     bidirectional: bool = False
@@ -89,7 +96,7 @@ class Recipe:
             )
         if self.forget_bias != 1.0 and self.cell in WITHOUT_FORGET_GATE:
             raise ValueError(
-                f"forget_bias is {self.forget_bias}, but the cell '{self.cell}' has no forget "
+                f"forget_bias is {self.forget_bias!r}, but the cell '{self.cell}' has no forget "
                 "gate: set forget_bias to 1 or cell to 'lstm'"
             )
         if self.weight_decay and self.optimizer != "muon":
