@@ -24,6 +24,7 @@ from tf_lstm.evaluation import row_predictions
 from tf_lstm.published_systems import KERAS_30, STACKED_32
 from tf_lstm.recipes import QUICK, RECIPES
 from tf_lstm.results import records
+from tf_lstm.results.cells import chosen_rate
 from tf_lstm.results.records import KERAS, OLD_KERAS, Reference, Result, read_results
 from tf_lstm.runs import locate
 from tf_lstm.runs.locate import open_run, reopen_run
@@ -163,6 +164,26 @@ def test_a_run_of_another_training_is_not_counted(quick, succeed, call, digits, 
         flags = ("--recipe", "quick", "--seeds", 1, *data, "--output", path)
         refused(call("reproduce_results.py", *flags), folder)
         assert not path.exists()
+
+
+@pytest.mark.slow
+def test_cells_are_compared_at_the_usual_and_at_the_best_learning_rate(
+    trainings, succeed, digits, tmp_path
+):
+    path = tmp_path / "cells.csv"
+    flags = ("--cells", "rnn", "--time-steps", 28, "--data", digits, "--output", path, "--seeds")
+    for seeds in (1, 2):
+        output = succeed("benchmarks/compare_cells.py", *flags, seeds)
+    results = read_results(path, Result)
+    rates = [[result_rate(each) for each in results if each.seed == seed] for seed in (0, 1)]
+    assert len(trainings) == len(results) and len(set(rates[0])) == 3
+    assert set(rates[1]) == {4e-3, chosen_rate(results)}
+    assert path.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
+    assert path.with_suffix(".md").read_text().strip() in output
+
+
+def result_rate(result):
+    return json.loads(result.settings)["learning_rate"]
 
 
 @pytest.mark.slow

@@ -92,6 +92,18 @@ ABLATIONS = (
     derive(BEST_10, "best-10-adam", "with Adam, without weight decay", **WITH_ADAM),
 )
 
+# What each gate contributes (see `cell_variants`), in the epoch of `quick`. 97 to 98.3 %, 0.4
+# minutes each.
+MISSING_GATES = tuple(
+    derive(QUICK, f"quick-{missing}", difference, cell=f"lstm-{missing}")
+    for missing, difference in (
+        ("no-input-gate", "without an input gate"),
+        ("no-forget-gate", "without a forget gate"),
+        ("no-output-gate", "without an output gate"),
+        ("coupled-gates", "with the forget gate 1 minus the input gate"),
+    )
+)
+
 
 def in_order(row_order: RowOrder, difference: str) -> Recipe:
     """The default, trained and tested in another row order."""
@@ -120,6 +132,6 @@ RECIPES = {
     recipe.name: recipe
     for recipe in (
         *(DEFAULT, QUICK, BEST, EARLY, *OTHER_DIRECTIONS),
-        *(BEST_10, *ABLATIONS, *PUBLISHED_SYSTEMS, *EXPERIMENTS),
+        *(BEST_10, *ABLATIONS, *MISSING_GATES, *PUBLISHED_SYSTEMS, *EXPERIMENTS),
     )
 }
