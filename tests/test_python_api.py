@@ -2,13 +2,17 @@
 
 import re
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from saved_runs import write_digits
 
+from tf_lstm.data.dataset import load_dataset
+from tf_lstm.recipes import DEFAULT
 from tf_lstm.runs.locate import open_run
+from tf_lstm.runs.training import train_run
 from tf_lstm.terminal.exit import StopSignal
 
 PAGE = Path(__file__).resolve().parents[1] / "tf_lstm" / "README.md"
@@ -50,6 +54,14 @@ def test_six_lines_train_load_and_predict(lines, runs_folder, tmp_path, monkeypa
     assert not re.search(r"[\r\b\x1b]", printed)
     exec(lines[1], names)  # looks inside
     assert names["layer"]["f"].shape == (5, 28, 128)
+
+
+def test_a_run_keeps_the_precision_that_was_faster(runs_folder, tmp_path, monkeypatch):
+    monkeypatch.setattr("tf_lstm.engines.precision.bfloat16_ratio", lambda recipe: 0.7)
+    recipe = replace(DEFAULT, time_steps=4, units=3, epochs=1)
+    dataset = load_dataset(str(write_digits(tmp_path / "digits.npz", 36)))
+    run = train_run(dataset, recipe, engine="folded", precision="auto", quiet=True)
+    assert open_run(run.folder).settings.precision == "mixed_bfloat16"
 
 
 def test_no_signal_is_expected_outside_the_main_thread():

@@ -221,6 +221,8 @@ def test_there_is_no_dropout_outside_training(random):
 @pytest.mark.parametrize("engine", ["cell", "folded"])
 @pytest.mark.parametrize("recipe", RECIPES.values(), ids=named)
 def test_every_recipe_takes_a_step(recipe, engine):
+    if engine == "folded" and recipe.cell != "lstm":
+        pytest.skip("the folded engine is written for the LSTM")
     images, labels = render_digits(4, seed=1)
     recipe = replace(recipe, units=UNITS)
     trainer = Trainer(build_model(recipe, engine=engine), images, labels, 10)

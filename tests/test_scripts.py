@@ -329,6 +329,7 @@ BAD_FLAGS = [
     ("train_mnist.py", ["--set", "units"], "'units' is not NAME=VALUE"),
     ("train_mnist.py", ["--set", "bidirectional=true"], "set loss_rows to 'last'"),
     ("train_mnist.py", ["--set", "time_steps=27"], "time_steps is 27, which does not divide"),
+    ("train_mnist.py", ["--strategy", "multi-worker", "--precision", "auto"], "--precision"),
     ("reproduce_results.py", ["--seeds", "0"], "--seeds"),
     ("reproduce_results.py", ["--output", "results.txt"], "--output"),
     ("reproduce_results.py", ["--recipe", "wrong"], "--recipe"),

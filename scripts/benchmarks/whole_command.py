@@ -19,6 +19,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tf_lstm.published_systems import KERAS_30
+from tf_lstm.recipes import QUICK
 from tf_lstm.terminal.errors import UserError
 from tf_lstm.terminal.exit import run_script
 from tf_lstm.terminal.files import write_markdown
@@ -52,17 +53,16 @@ def train_keras(data: str | None, seed: int) -> None:
 
 
 def engines_to_measure() -> list[tuple[str, str, str]]:
-    """(name, engine, precision); mixed precision only where the machine does not emulate it."""
+    """(name, engine, precision); mixed precision only where it is faster."""
     import_tensorflow()
-    from tf_lstm.engines.precision import describe_precision
+    from tf_lstm.engines.precision import bfloat16_ratio
 
-    emulated = describe_precision("mixed_bfloat16")
     engines = [
         ("this project, quick, cell", "cell", "float32"),
         ("this project, quick, folded", "folded", "float32"),
         ("this project, quick, folded, mixed_bfloat16", "folded", "mixed_bfloat16"),
     ]
-    return engines[:-1] if emulated else engines
+    return engines if bfloat16_ratio(QUICK) < 1 else engines[:-1]
 
 
 def measure(command: Sequence[object]) -> tuple[float, float]:

@@ -30,3 +30,8 @@ def usable_engine(engine: str, recipe: Recipe, precision: Precision = "float32")
         )
     too_long = recipe.time_steps > MAX_UNROLLED
     return "loop" if too_long and engine != "folded" else cast(EngineName, engine)
+
+
+def fastest_engine(recipe: Recipe) -> EngineName:
+    """The engine that trains a recipe in the least time on a CPU."""
+    return "folded" if recipe.cell == "lstm" else "cell"

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from tf_lstm.engines.names import fastest_engine
 from tf_lstm.published_systems import DEEP_READINGS
 from tf_lstm.recipes import RECIPES
 from tf_lstm.results import differences
@@ -115,7 +116,7 @@ def results_table(results: Sequence[Result], data_source: str | None = None) -> 
     for group in group_results(results):
         recipe, precision, own = group
         command = ["python", "scripts/train_mnist.py", "--recipe", recipe.name]
-        command += ["--engine", "folded"]
+        command += ["--engine", fastest_engine(recipe)]
         command += ["--precision", precision] if precision != PRECISIONS[0] else []
         command += ["--data", data_source] if data_source and data != "MNIST" else []
         validation = in_percent([result.validation_accuracy for result in own])

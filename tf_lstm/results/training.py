@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 from tf_lstm.data.dataset import Dataset
+from tf_lstm.engines.names import fastest_engine
 from tf_lstm.evaluation import row_predictions
 from tf_lstm.plots.statistics import row_statistics
 from tf_lstm.recipes import RECIPES
@@ -17,11 +18,6 @@ from tf_lstm.terminal.errors import UserError
 from tf_lstm.terminal.exit import run_program
 from tf_lstm.terminal.files import join_choices
 from tf_lstm.terminal.flags import REPOSITORY
-
-
-def fastest_engine(recipe: Recipe) -> str:
-    """The engine that trains a recipe in the least time on a CPU."""
-    return "folded" if recipe.cell == "lstm" else "cell"
 
 
 def train_in_a_process(

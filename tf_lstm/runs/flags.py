@@ -8,7 +8,7 @@ from tf_lstm.engines.cluster import STRATEGIES, cluster_and_task
 from tf_lstm.engines.names import ENGINES, usable_engine
 from tf_lstm.field_checks import parse_field
 from tf_lstm.recipes import RECIPES
-from tf_lstm.settings import PRECISIONS, SETTINGS, Recipe
+from tf_lstm.settings import PRECISIONS, SETTINGS, Precision, Recipe
 from tf_lstm.terminal.flags import FlagParser, number
 
 SHORTHANDS = {  # flags for the settings that are changed most often
@@ -59,7 +59,8 @@ def parse_flags(description: str | None) -> argparse.Namespace:
          "written-out equations; `folded` computes the same LSTM with fewer operations, `loop` in "
          "a loop within the graph", shown="cell", choices=ENGINES)  # fmt: skip
     flag("--precision", "`mixed_bfloat16` computes matrix products in bfloat16, the rest "
-         "in float32; for `--engine folded`", shown="float32", choices=PRECISIONS)  # fmt: skip
+         "in float32, for `--engine folded`; `auto` takes the faster one here", shown="float32",
+         choices=(*PRECISIONS, "auto"))  # fmt: skip
     flag("--resume", "continue an interrupted run with its own settings", nargs="?", const="",
          shown="the newest run", metavar="FOLDER")  # fmt: skip
     flag("--device", "`cpu` leaves a GPU unused", shown="a GPU if there is one", choices=("cpu",))
@@ -74,10 +75,11 @@ def parse_flags(description: str | None) -> argparse.Namespace:
     flags.recipe_settings = None
     if flags.resume is None:
         flags.recipe_settings = chosen_recipe(parser, flags)
+        precision: Precision = (
+            "mixed_bfloat16" if flags.precision == "mixed_bfloat16" else "float32"
+        )
         try:
-            usable_engine(
-                flags.engine or "cell", flags.recipe_settings, flags.precision or "float32"
-            )
+            usable_engine(flags.engine or "cell", flags.recipe_settings, precision)
         except ValueError as error:
             parser.error(f"these settings do not fit together: {error}")
     if flags.strategy == "multi-worker":
@@ -100,6 +102,8 @@ def check_combinations(parser: argparse.ArgumentParser, flags: argparse.Namespac
         parser.error("--replicas needs --strategy mirrored: add that flag, or leave out --replicas")
     elif flags.precision == "mixed_bfloat16" and flags.engine != "folded":
         parser.error("--precision mixed_bfloat16 needs --engine folded: add that flag")
+    elif flags.precision == "auto" and flags.strategy == "multi-worker":
+        parser.error("--precision auto may differ from worker to worker: name a precision")
     elif flags.strategy == "multi-worker" and flags.run is None:
         parser.error("--strategy multi-worker needs --run: a folder that all workers can read")
 

@@ -79,7 +79,7 @@ class Session(Hooks):
         """Print the data, the recipe, the variables, and where the training resumes."""
         recipe = self.run.recipe
         self.say(f"{describe_data(self.dataset)}\nrecipe   {recipe.name}: {recipe.description}")
-        if note := describe_precision(self.run.settings.precision):
+        if note := describe_precision(self.run.settings.precision, recipe):
             self.say(f"note     {note}")
         self.say(f"\n{describe_variables(self.trainer.model.variables_by_name)}\n")
         if self.trainer.step:

@@ -14,6 +14,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import tensorflow as tf
@@ -23,6 +24,7 @@ from tf_lstm.engines.build import build_model
 from tf_lstm.engines.cluster import is_chief
 from tf_lstm.engines.distribution import count_shards, new_strategy, new_trainer
 from tf_lstm.engines.names import EngineName
+from tf_lstm.engines.precision import choose_precision
 from tf_lstm.evaluation import Evaluation
 from tf_lstm.recipes import DEFAULT
 from tf_lstm.runs.locate import create_run, open_run, reopen_run
@@ -44,7 +46,7 @@ def train_run(
     *,
     seed: int = 0,
     engine: EngineName = "cell",
-    precision: Precision = "float32",
+    precision: Precision | Literal["auto"] = "float32",
     strategy: str = "none",
     replicas: int | None = None,
     device: Device | None = None,
@@ -59,7 +61,8 @@ def train_run(
         recipe: the settings.
         folder: where to save the run, or None for runs/RECIPE-DATE-TIME.
         seed: determines every random choice.
-        engine, precision: how the layers are computed; see `engines.names`.
+        engine, precision: how the layers are computed; see `engines.names`. "auto" measures which
+            precision is faster here, and the run keeps it.
         strategy, replicas: as for `engines.distribution.new_strategy`.
         device: recorded; "cpu" if GPUs were hidden when TensorFlow was imported.
         overwrite: delete a run that is already in the folder.
@@ -75,6 +78,7 @@ def train_run(
         ValueError: the engine does not exist, or does not fit the recipe.
     """
     data = dataset() if callable(dataset) else dataset
+    precision = choose_precision(precision, engine, recipe)
     compared = compared_settings(recipe, data, seed, engine, precision)
     tf_strategy = new_strategy(strategy, replicas, compared)
     settings = RunSettings(
