@@ -25,7 +25,6 @@ from tf_lstm.terminal.errors import Interrupted, UserError
 from tf_lstm.terminal.exit import StopSignal
 from tf_lstm.terminal.progress import (
     ProgressLine,
-    describe_data,
     describe_epoch,
     describe_variables,
 )
@@ -76,10 +75,8 @@ class Session(Hooks):
             print(text, flush=True)
 
     def describe(self) -> None:
-        """Print the data, the recipe, the variables, and where the training resumes."""
-        recipe = self.run.recipe
-        self.say(f"{describe_data(self.dataset)}\nrecipe   {recipe.name}: {recipe.description}")
-        if note := describe_precision(self.run.settings.precision, recipe):
+        """Print a note on the precision, the variables, and where the training resumes."""
+        if note := describe_precision(self.run.settings.precision, self.run.recipe):
             self.say(f"note     {note}")
         self.say(f"\n{describe_variables(self.trainer.model.variables_by_name)}\n")
         if self.trainer.step:

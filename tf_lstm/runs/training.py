@@ -33,6 +33,7 @@ from tf_lstm.runs.session import Session, fits_in_memory
 from tf_lstm.runs.settings import Device, RunData, RunSettings
 from tf_lstm.settings import Precision, Recipe
 from tf_lstm.terminal.errors import UserError
+from tf_lstm.terminal.progress import describe_data
 from tf_lstm.train_loop import count_steps
 from tf_lstm.train_step import Trainer
 
@@ -93,6 +94,7 @@ def train_run(
         device=device,
         versions=versions(),
     )
+    describe_training(settings, data, quiet)
     trainer = trainer_of(settings, data, tf_strategy)  # what fails here leaves no folder behind
     writes = is_chief(strategy)
     with create_run(folder if writes else scratch_folder(), settings, overwrite, writes) as run:
@@ -140,6 +142,7 @@ def resume_run(
                 f"{run.folder} was started with {settings.replicas} workers, and TF_CONFIG names "
                 f"{strategy.num_replicas_in_sync}: resume with the same number."
             )
+        describe_training(settings, dataset, quiet)
         trainer = trainer_of(settings, dataset, strategy)
         if not writes:
             copy = Path(scratch_folder())
@@ -166,6 +169,14 @@ def finish(run: Run, trainer: Trainer, dataset: Dataset, quiet: bool, report: Re
 
     session.train(write_results)
     return run
+
+
+def describe_training(settings: RunSettings, dataset: Dataset, quiet: bool) -> None:
+    """Print the data and the recipe, before the network is built: a large one takes minutes."""
+    if not quiet:
+        recipe = settings.recipe
+        text = f"{describe_data(dataset)}\nrecipe   {recipe.name}: {recipe.description}"
+        print(text, flush=True)
 
 
 def trainer_of(
