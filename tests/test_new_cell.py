@@ -67,7 +67,7 @@ def test_it_takes_at_most_30_lines():
 
 def test_the_page_about_new_cells_shows_exactly_this_file():
     text = (Path(__file__).parent / "peephole.py").read_text(encoding="utf-8")
-    page = (Path(__file__).parents[1] / "tf_lstm" / "README.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[1] / "tf_lstm" / "DESIGN.md").read_text(encoding="utf-8")
     assert f"```python\n{text}```" in page
 
 
