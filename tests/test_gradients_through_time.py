@@ -69,6 +69,17 @@ def test_every_network_is_trained_once_and_measured(call, tmp_path):
 
 
 @pytest.mark.slow
+def test_an_unfinished_run_is_resumed(call, tmp_path):
+    flags = ("--cells", "rnn", "--time-steps", 4, "--epochs", 1, "--output", tmp_path / "a.png")
+    flags += ("--data", write_digits(tmp_path / "digits.npz", 60, 9))
+    assert call(*flags) == (0, "")
+    (folder,) = (tmp_path / "runs" / "gradients").iterdir()
+    (folder / "test_result.json").unlink()
+    assert call(*flags) == (0, "")
+    assert open_run(folder).is_finished
+
+
+@pytest.mark.slow
 def test_a_run_on_other_data_is_not_used(call, tmp_path):
     flags = ("--cells", "rnn", "--time-steps", 4, "--epochs", 1, "--output", tmp_path / "a.png")
     assert call(*flags, "--data", write_digits(tmp_path / "one.npz", 60, 9)) == (0, "")

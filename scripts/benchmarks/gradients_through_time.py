@@ -207,15 +207,16 @@ def main() -> None:
         norms += measure(build_model(recipe, seed), seed, "before", dataset)
         norms += measure(run.kept_model(), seed, "after", dataset)
     count = min(IMAGES, len(dataset.test.labels))
-    about = (
-        f"{dataset.name}, {count:,} test images, {flags.epochs} epochs, "
-        f"{'1 seed' if flags.seeds == 1 else f'{flags.seeds} seeds'}"
-    )
+    epochs = "1 epoch" if flags.epochs == 1 else f"{flags.epochs} epochs"
+    seeds = "1 seed" if flags.seeds == 1 else f"{flags.seeds} seeds"
+    about = f"{dataset.name}, {count:,} test images, {epochs}, {seeds}"
     table = norms_table(norms, accuracies)
     explanation = (
-        "The norm of the gradient of the loss after the last row with respect to every state after "
-        "the first row, relative to\nthat with respect to the hidden state after the last row."
-    ).replace("\n", " ")
+        "The norm of the gradient of the loss after the last row with respect to a part of the "
+        "state after the first row, relative to that after the last row, before and after "
+        "training. Median image: the median of each image's own ratio. All images: the ratio of "
+        "the norms of all images' gradients together."
+    )
     write_markdown(flags.output.with_suffix(".md"), f"{about}. {explanation}\n\n{table}")
     write_table(flags.output.with_suffix(".csv"), GradientNorm._fields, norms)
     title = f"Gradient through time: {about}"
