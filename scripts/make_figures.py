@@ -2,8 +2,9 @@
 
 This takes about half an hour. With MNIST, the figures are written to figures/gallery/ and the runs
 to runs/gallery/; with other data, to folders beside these that are named after the data. The
-networks of benchmarks/reference_networks.py are not trained again. reproduce_results.py and the
-scripts in benchmarks/ recreate the results and the tables.
+networks of benchmarks/reference_networks.py and benchmarks/gradients_through_time.py are not
+trained again. reproduce_results.py and the scripts in benchmarks/ recreate the results and the
+tables.
 """
 
 import argparse

@@ -1,5 +1,6 @@
 """The page that explains the LSTM: its quotes of the code, its numbers, its drawing."""
 
+import csv
 import inspect
 import re
 from pathlib import Path
@@ -11,6 +12,7 @@ from tf_lstm import cells
 from tf_lstm.plots.lstm_cell import lstm_cell_figure
 
 PACKAGE = Path(cells.__file__).parent
+GALLERY = PACKAGE.parent / "figures" / "gallery"
 PAGE = (PACKAGE / "HOW_AN_LSTM_WORKS.md").read_text(encoding="utf-8")
 QUOTES = re.findall(r"```python\n(.*?)```", PAGE, re.S)
 CELLS = {"LSTM": cells.LSTM, "GRU": cells.GRU, "simple RNN": cells.RNN}
@@ -68,3 +70,41 @@ def test_the_drawing_has_the_names_of_the_code():
         assert expression in drawn and expression in code
     gates = re.findall(r'"(\w)": (\w+)\(', code)
     assert gates and all(f"{name} {function}" in drawn for name, function in gates)
+
+
+def norms_after_the_first_row():
+    """For a network, number of time steps, training and state, the line of the CSV file."""
+    with open(GALLERY / "gradients_through_time.csv", encoding="utf-8") as file:
+        return {
+            (line["network"], line["time_steps"], line["training"], line["state"]): line
+            for line in csv.DictReader(file)
+            if line["row"] == "1"
+        }
+
+
+def two_digits(number):
+    return float(f"{float(number):.2g}")
+
+
+def test_the_table_of_gradients_is_that_of_the_benchmark():
+    norms = norms_after_the_first_row()
+    table = (GALLERY / "gradients_through_time.md").read_text(encoding="utf-8")
+    for network in {network for network, *_ in norms}:
+        (columns,) = re.findall(rf"^\| {network} \|(.* %) \|$", PAGE, re.M)
+        columns = columns.removesuffix(" %").replace(" % ", " ").split(" | ")
+        for time_steps, values in (("28", columns[:3]), ("112", columns[3:])):
+            *medians, accuracy = values
+            lines = [norms[network, time_steps, stage, "hidden"] for stage in ("before", "after")]
+            assert [*map(float, medians)] == [two_digits(line["median"]) for line in lines]
+            assert re.search(rf"^\| {time_steps} \| {network} \|.* {accuracy} \|$", table, re.M)
+
+
+def test_the_gradients_in_the_text_are_those_of_the_benchmark():
+    norms, text = norms_after_the_first_row(), " ".join(PAGE.split())
+    cell_states = [
+        two_digits(norms[f"LSTM, forget bias {bias}", "28", "after", "cell_state"]["median"])
+        for bias in (0, 1, 3)
+    ]
+    assert "the median is {}, {} and {} after row 1".format(*cell_states) in text
+    rnn = float(norms["simple RNN", "28", "after", "hidden"]["total"])
+    assert f"is {rnn:.2g} times as large after the first row" in text

@@ -1,5 +1,6 @@
 """What is shown of a network is what the network computes."""
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -9,9 +10,18 @@ from numpy_lstm import sigmoid
 
 from tf_lstm.data.synthetic import render_digits
 from tf_lstm.engines.build import build_model
-from tf_lstm.inside import contributions, evidence, gates_and_states, importance, saliency
+from tf_lstm.inside import (
+    contributions,
+    evidence,
+    gates_and_states,
+    gradients_through_time,
+    importance,
+    saliency,
+)
 from tf_lstm.published_systems import BILSTM_30
 from tf_lstm.recipes import DEFAULT
+from tf_lstm.recurrence import project, unroll
+from tf_lstm.rows import images_to_rows
 
 IMAGES, LABELS = render_digits(3, seed=4)
 UNITS = 5
@@ -95,8 +105,66 @@ def test_a_row_matters_only_after_it_was_read():
     assert not np.triu(map_of_rows, 1).any() and (np.diag(map_of_rows) > 0).all()
 
 
+def losses_from(model, row, state):
+    """The losses after the last row, if the state after a number of rows is `state`."""
+    cell = model.layers[0].cell
+    rows = images_to_rows(IMAGES, model.recipe, model.dtype)
+    inputs = project(rows, model.weights["in"], model.biases["in"])[:, row:]
+    _, last = unroll(cell.step, inputs, cell.state_type(**state))
+    logits = last.hidden @ model.weights["out"] + model.biases["out"]
+    return tf.nn.sparse_softmax_cross_entropy_with_logits(LABELS, logits).numpy()
+
+
+@pytest.mark.parametrize("row", [5, 27])
+@pytest.mark.parametrize(
+    "cell, engine, part",
+    [
+        *itertools.product(["lstm"], ["gates", "cell", "folded"], ["hidden", "cell_state"]),
+        *itertools.product(["gru", "rnn"], ["gates", "cell"], ["hidden"]),
+    ],
+)
+def test_the_gradient_through_time_is_the_change_that_a_state_causes(cell, engine, part, row):
+    model = new_model(engine, cell=cell)
+    (values,) = gates_and_states(model, IMAGES)
+    (gradients,) = gradients_through_time(model, IMAGES, LABELS)
+    direction = np.random.default_rng(3).normal(size=(3, UNITS))
+
+    def losses(step):
+        state = {name: values[name][:, row - 1] for name in gradients}
+        state[part] = state[part] + step * direction
+        if part == "cell_state":  # the hidden state after the same row is computed from it
+            state["hidden"] = values["o"][:, row - 1] * np.tanh(state["cell_state"])
+        return losses_from(model, row, state)
+
+    measured = (losses(1e-5) - losses(-1e-5)) / 2e-5
+    computed = (gradients[part][:, row - 1] * direction).sum(axis=1)
+    np.testing.assert_allclose(computed, measured, rtol=1e-5, atol=1e-10)
+
+
+def test_the_gradient_of_a_simple_rnn_is_multiplied_by_a_jacobian_at_every_row():
+    model = new_model(cell="rnn")
+    hidden = gates_and_states(model, IMAGES)[0]["hidden"]
+    (gradients,) = gradients_through_time(model, IMAGES, LABELS)
+    logits = hidden[:, -1] @ model.weights["out"].numpy() + model.biases["out"].numpy()
+    errors = tf.nn.softmax(logits).numpy() - np.eye(10)[LABELS]
+    expected = errors @ model.weights["out"].numpy().T
+    for row in reversed(range(28)):
+        np.testing.assert_allclose(gradients["hidden"][:, row], expected, rtol=1e-9)
+        recurrent_kernel = model.layers[0].cell.recurrent_kernel.numpy()
+        expected = (expected * (1 - hidden[:, row] ** 2)) @ recurrent_kernel.T
+
+
+def test_every_layer_has_gradients_through_time():
+    layers = gradients_through_time(new_model(layers=2, time_steps=7), IMAGES, LABELS)
+    assert [list(gradients) for gradients in layers] == [["hidden", "cell_state"]] * 2
+    for gradients in layers:
+        assert all(each.shape == (3, 7, UNITS) and each.all() for each in gradients.values())
+
+
 def test_a_bidirectional_network_is_refused():
     model = build_model(replace(BILSTM_30, units=UNITS))
     for function in (gates_and_states, contributions, evidence, importance):
         with pytest.raises(ValueError, match="bidirectional"):
             function(model, IMAGES)
+    with pytest.raises(ValueError, match="bidirectional"):
+        gradients_through_time(model, IMAGES, LABELS)

@@ -4,13 +4,15 @@ All functions take a model and images (n, 28, 28) uint8, and compute the written
 the cells, whichever engine the model has.
 """
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from tf_lstm.cells import Cell
 from tf_lstm.model import RowClassifier, cell_class
-from tf_lstm.recurrence import Layer
+from tf_lstm.recurrence import Layer, unroll
 from tf_lstm.rows import images_to_rows
 
 Values = dict[str, np.ndarray]  # by the name of a gate or a part of the state
@@ -28,15 +30,21 @@ def gates_and_states(model: RowClassifier, images: np.ndarray) -> list[Values]:
         ValueError: the network is not causal, so its states belong to no number of rows read.
     """
     require_causal(model)
-    inputs = images_to_rows(tf.constant(images), model.recipe, model.dtype)
-    if model.recipe.input_projection:
-        inputs = tf.tensordot(inputs, model.weights["in"], 1) + model.biases["in"]
+    inputs = first_inputs(model, images)
     layers = []
     for layer in model.layers:
         values = read_layer(layer, model.recipe.cell, inputs)
         inputs = tf.constant(values["hidden"])
         layers.append(values)
     return layers
+
+
+def first_inputs(model: RowClassifier, images: np.ndarray) -> tf.Tensor:
+    """What the first layer reads: (n, time steps, features or units)."""
+    inputs = images_to_rows(tf.constant(images), model.recipe, model.dtype)
+    if model.recipe.input_projection:
+        inputs = tf.tensordot(inputs, model.weights["in"], 1) + model.biases["in"]
+    return inputs
 
 
 def read_layer(layer: Layer, cell_name: str, inputs: tf.Tensor) -> Values:
@@ -50,6 +58,62 @@ def read_layer(layer: Layer, cell_name: str, inputs: tf.Tensor) -> Values:
         _, state = cell.step(time_step, state)
         rows.append(gates | state._asdict())
     return {name: np.stack([row[name] for row in rows], axis=1) for name in rows[0]}
+
+
+def gradients_through_time(
+    model: RowClassifier, images: np.ndarray, labels: np.ndarray
+) -> list[Values]:
+    """The gradient of the loss after the last row with respect to the state after every row.
+
+    It says how much the loss would change if a part of the state were changed after a row, and
+    everything that is computed from it were changed with it. Backpropagation through time computes
+    it on its way from the last row back to the first.
+
+    A change of an LSTM's `hidden` takes effect through the recurrent kernel at the next row or,
+    after the last row, through the output projection. A change of `cell_state` takes effect through
+    `hidden` after the same row, and through the next `cell_state`, for which the forget gate
+    multiplies it: the constant error carousel of Hochreiter & Schmidhuber (1997).
+
+    Args:
+        labels: (n,) integers, the true classes.
+
+    Returns:
+        For each layer, arrays (n, time steps, units): "hidden", and of an LSTM also "cell_state".
+
+    Raises:
+        ValueError: the network is not causal.
+    """
+    require_causal(model)
+    inputs = first_inputs(model, images)
+    layers: list[list[Any]] = []  # for each layer, the states after every row
+    # Gradients of the variables are not needed, and would take longer than the rest.
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        for layer in model.layers:
+            zero_state = layer.cell.zero_state(len(images))
+            tape.watch(zero_state)
+            layers.append([])
+            step = partial(recorded_step, layer.cell, layers[-1])
+            inputs, _ = unroll(step, inputs, zero_state)
+        logits = inputs[:, -1] @ model.weights["out"] + model.biases["out"]
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+    # Of the sum of the losses: an image's state does not affect the loss of another.
+    gradients = tape.gradient(losses, layers)
+    return [
+        {
+            name: np.stack([getattr(state, name) for state in states], axis=1)
+            for name in states[0]._fields
+        }
+        for states in gradients
+    ]
+
+
+def recorded_step(
+    cell: Cell, states: list[Any], time_step: tf.Tensor, state: Any
+) -> tuple[tf.Tensor, Any]:
+    """One time step of a cell, whose new state is appended to `states`."""
+    output, state = cell.step(time_step, state)
+    states.append(state)
+    return output, state
 
 
 def contributions(model: RowClassifier, images: np.ndarray) -> np.ndarray:
