@@ -14,6 +14,7 @@ from tf_lstm.data.synthetic import render_digits
 from tf_lstm.engines.build import build_model
 from tf_lstm.evaluation import row_predictions
 from tf_lstm.export.page import save_page
+from tf_lstm.inside import contributions, evidence, gates_and_states
 from tf_lstm.plots.statistics import commit_row
 from tf_lstm.recipes import DEFAULT
 from tf_lstm.settings import Recipe
@@ -106,6 +107,54 @@ def test_the_page_predicts_what_other_networks_predict(changes, browser, tmp_pat
     browser.open(tmp_path / "other.html")
     expected = row_predictions(other, IMAGES[:9])
     np.testing.assert_allclose(predict(browser, IMAGES[:9]), expected, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("cell, layers", [("lstm", 2), ("gru", 1), ("rnn", 1)])
+def test_the_page_shows_the_gates_the_states_and_the_evidence(cell, layers, browser, tmp_path):
+    other = new_model(Recipe(units=12, cell=cell, layers=layers))
+    save_page(other, tmp_path / "other.html", "other", DIGITS)
+    browser.open(tmp_path / "other.html")
+    browser.evaluate(f"steps = read({IMAGES[0].ravel().tolist()}), null")
+    as_lists = "JSON.parse(JSON.stringify(steps, (_, v) => v?.BYTES_PER_ELEMENT ? [...v] : v))"
+    steps, shown = browser.evaluate(as_lists), browser.evaluate("Object.keys(strips)")
+    for layer, values in enumerate(gates_and_states(other, IMAGES[:1])):
+        assert set(shown) == set(values)
+        for name in shown:
+            ours = [step["states"][layer][name] for step in steps]
+            np.testing.assert_allclose(ours, values[name][0], rtol=0, atol=1e-5, err_msg=name)
+    changes = browser.evaluate("evidence(steps)")
+    np.testing.assert_allclose(changes, evidence(other, IMAGES[:1])[0], rtol=0, atol=1e-4)
+    added = contributions(other, IMAGES[:1])[0, -1]
+    ours = browser.evaluate("[...contributions(steps, 4, 9)]")
+    np.testing.assert_allclose(ours, added[:, 4] - added[:, 9], rtol=0, atol=1e-5)
+
+
+def test_the_strips_follow_the_row_under_the_pointer(browser, page, model):
+    browser.open(page, 1200, 900)
+    browser.draw(stroke(browser, FOUR[0]))
+    _, seen, _ = shown(browser)
+    box = browser.evaluate("element('seen').getBoundingClientRect().toJSON()")
+    y = box["y"] + box["height"] * 9.5 / 28  # within row 10
+    browser.call("Input.dispatchMouseEvent", type="mouseMoved", x=box["x"] + 9, y=y)
+    assert text(browser, "inside-row") == text(browser, "chosen") == "10"
+    image = np.array(seen, np.uint8).reshape(1, 28, 28)
+    forget = gates_and_states(model, image)[0]["f"][0, 9]
+    mean = browser.evaluate("strips.f[1].textContent")
+    assert float(mean) == pytest.approx(forget.mean(), abs=0.006)
+    pixels = "[...strips.f[0].getContext('2d').getImageData(0, 0, 128, 1).data]"
+    opacity = np.array(browser.evaluate(pixels)).reshape(128, 4)[:, 3] / 255
+    added = contributions(model, image)[0, -1]
+    rival, final = np.argsort(added.sum(axis=0) + model.biases["out"].numpy())[-2:]
+    order = np.argsort(added[:, final] - added[:, rival])
+    np.testing.assert_allclose(opacity, forget[order], rtol=0, atol=0.01)
+
+
+@pytest.mark.parametrize("width", [320, 390, 700, 1200])
+def test_nothing_is_wider_than_the_window(width, browser, tmp_path, model):
+    long = new_model(Recipe(units=200, layers=2))
+    save_page(long, tmp_path / "long.html", "a network with many units", DIGITS)
+    browser.open(tmp_path / "long.html", width, 844)
+    assert browser.evaluate("document.documentElement.scrollWidth") == width
 
 
 @pytest.mark.parametrize("width, height", [(1200, 900), (390, 844)])

@@ -79,6 +79,21 @@ const predict = (pixels) => read(pixels).map((step) => softmax(step.logits));
 
 const predictedClass = (probabilities) => probabilities.indexOf(Math.max(...probabilities));
 
+/** The change of each class's log-probability by each row, in nats, as in tf_lstm/inside.py. */
+function evidence(steps) {
+  const logs = steps.map(({ logits }) => { // not the logarithm of a probability, which may be 0
+    const largest = Math.max(...logits), sum = logits.reduce((sum, logit) => sum + Math.exp(logit - largest), 0);
+    return Array.from(logits, (logit) => logit - largest - Math.log(sum));
+  });
+  return logs.map((row, t) => row.map((log, label) => log - (t ? logs[t - 1][label] : 0)));
+}
+
+/** What each unit of the last layer adds to the logit of class a minus that of class b, at the end. */
+function contributions(steps, a, b) {
+  const weights = variables["weights['out']"], count = steps[0].logits.length;
+  return steps.at(-1).states.at(-1).hidden.map((value, j) => value * (weights[j * count + a] - weights[j * count + b]));
+}
+
 /** The row, from 1, from which the predicted class never changes again. */
 function commitRow(rows) {
   const predicted = rows.map(predictedClass);
@@ -152,7 +167,19 @@ function center(image) {
 
 const paper = element("paper"), pen = paper.getContext("2d", { willReadFrequently: true });
 const names = network.classNames, bars = [];
-let seen = null, rows = null; // the drawing as the network sees it, its probabilities after each row
+const STRIPS = { // what the page shows of each unit, if the cell has it
+  i: "input gate i: 1 lets the candidate in",
+  f: "forget gate f: 1 keeps the memory",
+  z: "update gate z: 1 keeps the memory",
+  r: "reset gate r: 0 hides the memory from the candidate",
+  g: "candidate g: what would be added",
+  o: "output gate o: 1 shows the memory",
+  cell_state: "cell_state: the memory",
+  hidden: network.cell === "lstm" ? "hidden: what is shown of the memory" : "hidden: the memory, which is also the output",
+};
+const strips = {}; // by name: the canvas and the text for the mean
+const BLUE = [0, 114, 178], ORANGE = [230, 159, 0], NATS = 1; // the evidence that fills half of the width
+let seen = null, steps = null, rows = null; // the drawing as the network sees it; its states and probabilities after each row
 let scheduled = false;
 
 function update() {
@@ -160,7 +187,8 @@ function update() {
   const { data } = pen.getImageData(0, 0, PAPER, PAPER);
   const ink = new Uint8Array(PAPER * PAPER).map((_, at) => data[4 * at + 3]); // the opacity
   seen = center({ width: PAPER, height: PAPER, pixels: ink });
-  rows = seen && predict(seen);
+  steps = seen && read(seen);
+  rows = seen && steps.map((step) => softmax(step.logits));
   show();
 }
 
@@ -179,7 +207,7 @@ function show() {
     const row = Math.floor(at / 10), label = at % 10;
     return [...(rows && predicted[row] === label ? [0, 158, 115] : [128, 128, 128]), rows ? 255 * rows[row][label] : 0];
   });
-  element("chosen").textContent = chosen;
+  element("chosen").textContent = element("inside-row").textContent = chosen;
   element("unread").style.top = `${(100 * chosen) / ROWS}%`;
   element("commit").hidden = !rows;
   element("commit").style.top = `calc(${(100 * (commit - 1)) / ROWS}% - 1px)`;
@@ -194,8 +222,36 @@ function show() {
     bar.className = rows && predicted[chosen - 1] === label ? "predicted" : "";
     percent.textContent = rows ? `${(100 * probability).toFixed(1)} %` : "";
   });
+  showInside(chosen, final);
   const now = rows && predicted[chosen - 1]; // a screen reader speaks this instead of the bars
   element("row").ariaValueText = rows ? `${chosen}: ${names[now]}, ${(100 * rows[chosen - 1][now]).toFixed(0)} %` : `${chosen}`;
+}
+
+/** The evidence of every row, and the gates and states of every unit after the chosen one. */
+function showInside(chosen, final) {
+  const canvas = element("evidence"), half = canvas.width / 2;
+  const changes = rows && evidence(steps).map((row) => (row[final] / NATS) * half);
+  paint(canvas, (at) => {
+    const x = (at % canvas.width) - half + 0.5, change = rows ? changes[Math.floor(at / canvas.width)] : 0;
+    if (Math.abs(x) < 1) return [128, 128, 128, 255];
+    return [...(change > 0 ? BLUE : ORANGE), x * change > 0 && Math.abs(x) < Math.abs(change) ? 255 : 0];
+  });
+  const [layer, last] = [Number(element("layer").value), network.layers - 1];
+  const rival = rows && predictedClass(rows.at(-1).map((p, label) => (label === final ? -1 : p)));
+  const values = rows && (layer === last ? contributions(steps, final, rival) : steps.at(-1).states[layer].hidden);
+  const order = rows && [...values.keys()].sort((a, b) => values[a] - values[b]);
+  for (const [name, [strip, mean]] of Object.entries(strips)) {
+    const units = steps && steps[chosen - 1].states[layer][name], largest = name === "cell_state" ? 2 : 1;
+    paint(strip, (at) => {
+      const value = units ? units[order[at]] / largest : 0;
+      return [...(value < 0 ? ORANGE : BLUE), 255 * Math.min(1, Math.abs(value))];
+    });
+    mean.textContent = units ? (units.reduce((sum, value) => sum + Math.abs(value), 0) / units.length).toFixed(2) : "";
+  }
+  const by = layer === last ? `what they add to the decision for ${names[final]} (right) rather than ${names[rival]} (left)` : "hidden";
+  element("units").textContent = rows
+    ? `One column for each of the ${network.units} units, sorted by ${by} after the last row; the number is the mean of their absolute values.`
+    : "Draw something to see them.";
 }
 
 function draw(from, to) {
@@ -253,6 +309,13 @@ paper.addEventListener("keydown", (event) => {
 });
 element("clear").addEventListener("click", clear);
 element("row").addEventListener("input", show);
+element("layer").addEventListener("change", show);
+for (const type of ["pointerdown", "pointermove"]) element("rows").addEventListener(type, (event) => { // the row under the pointer
+  const { top, height } = element("seen").getBoundingClientRect(), row = Math.ceil((ROWS * (event.clientY - top)) / height);
+  if (row < 1 || row > ROWS || row === Number(element("row").value)) return;
+  element("row").value = row;
+  show();
+});
 
 function add(parent, tag, text = "") {
   const child = parent.appendChild(document.createElement(tag));
@@ -269,6 +332,17 @@ for (const name of names) {
   bars.at(-1)[1].className = "percent";
 }
 for (const row of [1, 7, 14, 21, 28]) add(element("scale"), "span", row).style.top = `${(100 * (row - 0.5)) / ROWS}%`;
+for (let layer = 1; layer <= network.layers; layer++) add(element("layer"), "option", layer).value = layer - 1;
+element("layer").value = network.layers - 1;
+element("layers").hidden = network.layers === 1;
+const [blank] = read(new Uint8Array(ROWS * ROWS))[0].states; // has what the cell has
+for (const [name, meaning] of Object.entries(STRIPS).filter(([name]) => name in blank)) {
+  add(element("strips"), "span", meaning);
+  const mean = add(element("strips"), "span"), strip = add(element("strips"), "canvas");
+  Object.assign(strip, { width: network.units, height: 1, role: "img", ariaLabel: meaning });
+  mean.className = "mean";
+  strips[name] = [strip, mean];
+}
 add(element("note"), "span", ` Network: ${network.title}.`);
 if (network.lossRows === "last")
   add(element("note"), "span", " It was trained on its last row alone, so its predictions after earlier rows mean nothing.");
