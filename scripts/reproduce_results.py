@@ -26,7 +26,7 @@ from tf_lstm.terminal.startup import import_tensorflow
 if TYPE_CHECKING:  # importing these at run time would import TensorFlow before the flags are parsed
     from tf_lstm.results.records import Result
 
-LONG_RECIPES = ("steps-784",)  # take hours: trained only if named
+LONG_RECIPES = ("pixels", "pixels-permuted")  # trained only if named
 
 
 def parse_flags() -> argparse.Namespace:

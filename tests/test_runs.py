@@ -72,7 +72,7 @@ def test_settings_come_back_as_themselves():
 
 @pytest.mark.parametrize(
     "recipe, asked, engine",
-    [("steps-784", "cell", "loop"), ("steps-784", "folded", "folded"), ("default", "cell", "cell")],
+    [("pixels", "cell", "loop"), ("pixels", "folded", "folded"), ("default", "cell", "cell")],
 )
 def test_settings_name_the_engine_that_is_used(recipe, asked, engine):
     assert new_settings(RECIPES[recipe], engine=asked).engine == engine
