@@ -36,9 +36,9 @@ def main() -> None:
     flags = parse_flags()
     import_tensorflow()
     from tf_lstm.commands.export import export
-    from tf_lstm.runs.locate import open_run
+    from tf_lstm.runs.locate import open_trained_run
 
-    page = export(open_run(flags.run))
+    page = export(open_trained_run(flags.run))
     what = "opened in the browser" if open_in_browser(page) else "open this file in a browser"
     print(f"{what}: {short_path(page)}")
 

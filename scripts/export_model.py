@@ -32,9 +32,9 @@ def main() -> None:
     flags = parse_flags()
     import_tensorflow()
     from tf_lstm.commands.export import export
-    from tf_lstm.runs.locate import open_run
+    from tf_lstm.runs.locate import open_trained_run
 
-    path = export(open_run(flags.run), flags.output)
+    path = export(open_trained_run(flags.run), flags.output)
     print(f"exported: {short_path(path)}")
 
 

@@ -13,13 +13,14 @@ import re
 import shutil
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from tf_lstm.terminal.errors import UserError
 from tf_lstm.terminal.exit import run_program, run_script
-from tf_lstm.terminal.files import atomic_path
+from tf_lstm.terminal.files import atomic_path, write_text_atomically
 from tf_lstm.terminal.flags import REPOSITORY, FlagParser, number
 
 TUTORIAL = Path("figures/tutorial.png")  # where tutorial.py writes its figure
@@ -29,6 +30,7 @@ STEPS = (  # minutes on two cores, and the command; RUNS and FIGURES stand for f
     (1.0, "tutorial.py"),
     (0.5, "train_mnist.py --recipe basic --run RUNS/basic --overwrite"),
     (1.0, "train_mnist.py --run RUNS/default --overwrite"),
+    (0.1, "export_model.py --run RUNS/default --output FIGURES/draw_a_digit.html"),
     (0.2, f"{PLOT} --run RUNS/default --output FIGURES/row_predictions.png"),
     (0.2, f"{PLOT} --run RUNS/basic --output FIGURES/row_predictions_basic.png"),
     (0.3, f"{PLOT} --animate --run RUNS/default --output FIGURES/row_predictions.gif"),
@@ -54,6 +56,21 @@ STEPS = (  # minutes on two cores, and the command; RUNS and FIGURES stand for f
         "--output FIGURES/row_summary_early.png",
     ),
 )
+
+
+def keep_network(folder: str, copy: Path) -> None:
+    """Copy the files with which a run can be used; its data is "mnist", as on any machine."""
+    from tf_lstm.runs.locate import open_run
+
+    run = open_run(REPOSITORY / folder)
+    data = replace(run.settings.data, source="mnist")
+    copy.mkdir(exist_ok=True)
+    write_text_atomically(copy / "settings.json", replace(run.settings, data=data).to_json())
+    for name in ("history.csv", "test_result.json"):
+        shutil.copyfile(run.folder / name, copy / name)
+    kept = Path("checkpoints", "kept")
+    shutil.rmtree(copy / kept, ignore_errors=True)
+    shutil.copytree(run.folder / kept, copy / kept)
 
 
 def parse_flags() -> argparse.Namespace:
@@ -120,6 +137,8 @@ def main() -> None:
             raise UserError(
                 f"{script} failed with status {status}: fix what it reports above, and {remedy}."
             )
+        if (script, name) == ("export_model.py", "gallery"):
+            keep_network("runs/gallery/default", REPOSITORY / folders["FIGURES"] / "default")
         if script == "tutorial.py":  # it has no flags
             with atomic_path(REPOSITORY / folders["FIGURES"] / TUTORIAL.name, (".png",)) as copy:
                 shutil.copyfile(REPOSITORY / TUTORIAL, copy)

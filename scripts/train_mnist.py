@@ -58,6 +58,7 @@ def train(flags: argparse.Namespace) -> Run:
         strategy=flags.strategy or "none",
         replicas=flags.replicas,
         device=device,
+        initial_weights=flags.initial_weights,
         overwrite=flags.overwrite,
         **options,
     )

@@ -149,6 +149,45 @@ def test_the_strips_follow_the_row_under_the_pointer(browser, page, model):
     np.testing.assert_allclose(opacity, forget[order], rtol=0, atol=0.01)
 
 
+def test_the_bars_beside_the_image_are_the_evidence_on_the_scale_below(browser, page, model):
+    browser.open(page)
+    browser.draw(stroke(browser, FOUR[0]))
+    _, seen, rows = shown(browser)
+    changes = evidence(model, np.array(seen, np.uint8).reshape(1, 28, 28))[0]
+    expected = changes[:, np.argmax(rows[-1])]
+    widest = float(text(browser, "nats").split("±")[1].split()[0])
+    assert widest == pytest.approx(np.abs(expected).max(), abs=0.06) and widest > 1
+    pixels = "[...element('evidence').getContext('2d').getImageData(0, 0, 120, 28).data]"
+    filled = np.array(browser.evaluate(pixels)).reshape(28, 120, 4)[..., 3] > 0
+    filled[:, 59:61] = True  # the axis
+    bars = filled[:, 60:].sum(axis=1) - filled[:, :60].sum(axis=1)
+    np.testing.assert_allclose(bars / 60, expected / np.abs(expected).max(), rtol=0, atol=0.03)
+
+
+@pytest.mark.parametrize("cell, name", [("lstm", "LSTM"), ("gru", "GRU"), ("rnn", "simple RNN")])
+def test_the_page_names_its_cell(cell, name, browser, tmp_path):
+    save_page(new_model(Recipe(units=12, cell=cell)), tmp_path / "cell.html", "toy", DIGITS)
+    browser.open(tmp_path / "cell.html")
+    assert name in text(browser, "reader") and name in browser.evaluate("document.title")
+
+
+def test_the_layer_is_chosen_by_keyboard_and_the_strips_follow(browser, tmp_path):
+    deep = new_model(Recipe(units=12, layers=2))
+    save_page(deep, tmp_path / "deep.html", "toy", DIGITS)
+    browser.open(tmp_path / "deep.html")
+    browser.draw(stroke(browser, FOUR[0]))
+    _, seen, _ = shown(browser)
+    nodes = browser.call("Accessibility.getFullAXTree")["nodes"]
+    (chooser,) = (n for n in nodes if n.get("role", {}).get("value") == "combobox")
+    assert chooser["name"]["value"] == "Layer"
+    layers = gates_and_states(deep, np.array(seen, np.uint8).reshape(1, 28, 28))
+    browser.evaluate("element('layer').focus()")
+    for layer in (1, 0):
+        mean = float(browser.evaluate("strips.f[1].textContent"))
+        assert mean == pytest.approx(layers[layer]["f"][0, 27].mean(), abs=0.006)
+        press(browser, "ArrowUp")
+
+
 @pytest.mark.parametrize("width", [320, 390, 700, 1200])
 def test_nothing_is_wider_than_the_window(width, browser, tmp_path, model):
     long = new_model(Recipe(units=200, layers=2))

@@ -5,6 +5,7 @@ from pathlib import Path
 from tf_lstm.export.archive import save_archive
 from tf_lstm.export.page import save_page
 from tf_lstm.export.saved_model import save_litert, save_saved_model
+from tf_lstm.runs import locate
 from tf_lstm.runs.run import Run
 from tf_lstm.terminal.errors import UserError
 
@@ -14,7 +15,8 @@ def export(run: Run, output: Path | None = None) -> Path:
 
     Args:
         run: a finished run.
-        output: the file to write, or None for a page beside the run's folder.
+        output: the file to write, or None for a page beside the run's folder, or in runs/ for the
+            run that comes with this repository.
 
     Returns:
         The file.
@@ -27,7 +29,8 @@ def export(run: Run, output: Path | None = None) -> Path:
             f"{run.folder} is not finished: continue its training with --resume, or choose another "
             "run."
         )
-    path = output or run.folder.with_name(f"{run.folder.name}.html")
+    folder = locate.RUNS if run.folder == locate.TRAINED else run.folder.parent
+    path = output or folder / f"{run.folder.name}.html"
     suffix, model = path.suffix.lower(), run.kept_model()
     if suffix == ".html":
         run.require_rows()

@@ -22,7 +22,7 @@ from tf_lstm.plots.style import save_figure, show_figure
 from tf_lstm.plots.summary import row_summary_figure
 from tf_lstm.plots.summary_tables import save_tables
 from tf_lstm.results.records import reference_accuracies
-from tf_lstm.runs.locate import open_run
+from tf_lstm.runs.locate import TRAINED, open_run, open_trained_run
 from tf_lstm.runs.run import Run
 from tf_lstm.terminal.errors import UserError
 from tf_lstm.terminal.progress import short_path
@@ -34,7 +34,7 @@ IMAGES_TO_EXPLAIN = 300  # for the map of --saliency
 
 def plot(flags: argparse.Namespace) -> None:
     """Plot what the flags choose, and write the figure."""
-    runs = [open_run(folder) for folder in (flags.run, *flags.compare)]
+    runs = [open_trained_run(flags.run), *map(open_run, flags.compare)]
     for run in runs:
         run.require_rows()
     is_summary = flags.kind == "summary"
@@ -112,9 +112,13 @@ def plot_saliency(prediction: Prediction, model: RowClassifier, images: np.ndarr
 def load_run_data(run: Run, named: str | None) -> Dataset:
     """The data that --data names, or the data that the run was trained on.
 
+    The run that comes with this repository was trained elsewhere: it gets the data that is here.
+
     Raises:
         UserError: the run's data cannot be loaded, or has changed since.
     """
+    if run.folder == TRAINED:
+        return load_dataset(named, run.recipe.validation)
     recorded = run.settings.data
     dataset = load_dataset(named or recorded.source, run.recipe.validation)
     if named is None and dataset.checksum != recorded.checksum:

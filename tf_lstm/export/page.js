@@ -178,7 +178,7 @@ const STRIPS = { // what the page shows of each unit, if the cell has it
   hidden: network.cell === "lstm" ? "hidden: what is shown of the memory" : "hidden: the memory, which is also the output",
 };
 const strips = {}; // by name: the canvas and the text for the mean
-const BLUE = [0, 114, 178], ORANGE = [230, 159, 0], NATS = 1; // the evidence that fills half of the width
+const BLUE = [0, 114, 178], ORANGE = [230, 159, 0];
 let seen = null, steps = null, rows = null; // the drawing as the network sees it; its states and probabilities after each row
 let scheduled = false;
 
@@ -230,9 +230,11 @@ function show() {
 /** The evidence of every row, and the gates and states of every unit after the chosen one. */
 function showInside(chosen, final) {
   const canvas = element("evidence"), half = canvas.width / 2;
-  const changes = rows && evidence(steps).map((row) => (row[final] / NATS) * half);
+  const nats = rows && evidence(steps).map((row) => row[final]);
+  const widest = rows && Math.max(1, ...nats.map(Math.abs)); // fills half of the width; small changes stay small
+  element("nats").textContent = rows ? `evidence\n±${widest.toFixed(1)} nats` : "evidence\n ";
   paint(canvas, (at) => {
-    const x = (at % canvas.width) - half + 0.5, change = rows ? changes[Math.floor(at / canvas.width)] : 0;
+    const x = (at % canvas.width) - half + 0.5, change = rows ? (nats[Math.floor(at / canvas.width)] / widest) * half : 0;
     if (Math.abs(x) < 1) return [128, 128, 128, 255];
     return [...(change > 0 ? BLUE : ORANGE), x * change > 0 && Math.abs(x) < Math.abs(change) ? 255 : 0];
   });
@@ -323,6 +325,8 @@ function add(parent, tag, text = "") {
   return child;
 }
 
+element("reader").textContent = { lstm: "An LSTM", gru: "A GRU", rnn: "A simple RNN" }[network.cell];
+document.title = `${element("reader").textContent} reads your drawing row by row`;
 if (names.join("") !== "0123456789") element("heading").textContent = "Draw a picture";
 if (names.some((name) => name.length > 2)) element("classes").className = "long";
 for (const name of names) {

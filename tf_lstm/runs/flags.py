@@ -20,6 +20,7 @@ SHORTHANDS = {  # flags for the settings that are changed most often
 # Flags that --resume refuses: a run's settings do not change.
 SETTLED = (
     *("recipe", "seed", "engine", "precision", "run", "overwrite", "strategy", "replicas", "set"),
+    "initial_weights",
     *SHORTHANDS,
 )
 
@@ -61,6 +62,8 @@ def parse_flags(description: str | None) -> argparse.Namespace:
     flag("--precision", "`mixed_bfloat16` computes matrix products in bfloat16, the rest "
          "in float32, for `--engine folded`; `auto` takes the faster one here", shown="float32",
          choices=(*PRECISIONS, "auto"))  # fmt: skip
+    flag("--initial-weights", "start from the weights of a finished run, to train it for longer or "
+         "on other data", shown="random values", metavar="FOLDER")  # fmt: skip
     flag("--resume", "continue an interrupted run with its own settings", nargs="?", const="",
          shown="the newest run", metavar="FOLDER")  # fmt: skip
     flag("--device", "`cpu` leaves a GPU unused", shown="a GPU if there is one", choices=("cpu",))

@@ -12,9 +12,12 @@ from tf_lstm.runs.run import FILES, Run, locked
 from tf_lstm.runs.settings import RunSettings
 from tf_lstm.terminal.errors import UserError
 from tf_lstm.terminal.files import TEMPORARY, failure, replacement, write_text_atomically
+from tf_lstm.terminal.progress import short_path
 
 RUNS = Path(__file__).resolve().parents[2] / "runs"
 LATEST = RUNS / "latest"  # a text file that names the newest run's folder
+# A run that comes with this repository, without what only training needs.
+TRAINED = Path(__file__).resolve().parents[2] / "figures" / "gallery" / "default"
 REMOVED = "settings.json.removed"  # marks a folder whose run is being deleted
 OF_THE_SYSTEM = (".DS_Store", "Thumbs.db", "desktop.ini")  # written by file managers
 PATTERNS = "[]*?{}\\"  # TensorFlow takes a checkpoint's path for a pattern
@@ -90,6 +93,8 @@ def note_newest(folder: Path) -> None:
 
 def require_free(folder: Path, overwrite: bool) -> None:
     """Raise a UserError unless a folder has no run, or only one that may be overwritten."""
+    if not folder.is_dir():
+        return  # `create_run` makes it, or explains why it cannot
     is_run = (folder / "settings.json").exists() and all(map(is_of_run, folder.iterdir()))
     if not (overwrite and is_run or is_unstarted(folder)):
         remedy = "name a new folder with --run" + (", or add --overwrite" if is_run else "")
@@ -177,6 +182,14 @@ def open_run(folder: str | Path | None = None) -> Run:
             f"({error}): name another run."
         ) from error
     return Run(path, settings)
+
+
+def open_trained_run(folder: str | Path | None = None) -> Run:
+    """As `open_run`; while there is no run yet, the one that comes with this repository."""
+    if folder is None and not os.path.lexists(LATEST):
+        print(f"There is no run yet: using the trained network in {short_path(TRAINED)}.")
+        folder = TRAINED
+    return open_run(folder)
 
 
 def newest_folder() -> Path:
