@@ -30,6 +30,7 @@ STYLES = ((BLUE, "o"), (ORANGE, "s"), (GREEN, "D"), ("black", "^"))  # colours, 
 LOSS_ROWS = {"every": "every row", "mean": "every row", "last": "the last row"}
 LESSON = "Without a loss after\nthe earlier rows, the\npredictions there\nare meaningless."
 RELIABILITY_ROWS = ((7, GREY), (10, ORANGE), (14, BLUE), (28, "black"))
+MOST_CHARTS = 12  # of more classes, only the ten least accurate ones have a chart
 FEWEST_IMAGES = 20  # in a bin; the accuracy of fewer is mostly noise
 
 
@@ -110,12 +111,22 @@ def _plot_band(
 def _plot_accuracy_per_class(
     figure: SubFigure, statistics: RowStatistics, class_names: Sequence[str]
 ) -> None:
-    title = f"Accuracy for each {class_noun(class_names)} (grey: all images)"
+    correct, images = statistics.accuracy_by_row()
+    labels, which = [*range(len(class_names))], f"each {class_noun(class_names)}"
+    if len(labels) > MOST_CHARTS:
+        last = np.diagonal(statistics.confusion[-1]) / np.maximum(statistics.commits.sum(axis=1), 1)
+        labels, which = (
+            sorted(np.argsort(last, kind="stable")[:10].tolist()),
+            "the ten least accurate classes",
+        )
+    title = f"Accuracy for {which} (grey: all images)"
     figure.suptitle(title, x=0.012, ha="left", fontsize=9.5)
     # Long names are above the charts, digits in their corner.
     y, size = (1.05, 8) if long_names(class_names) else (0.08, 14)
-    correct, images = statistics.accuracy_by_row()
-    for label, axes in enumerate(figure.subplots(2, 5, sharex=True, sharey=True).flat):
+    grid = [*figure.subplots(2, -(-len(labels) // 2), sharex=True, sharey=True).flat]
+    for spare in grid[len(labels) :]:
+        spare.remove()
+    for label, axes in zip(labels, grid, strict=False):
         small_chart(axes)
         axes.plot(range(1, len(correct) + 1), 100 * correct / images, color=GREY, linewidth=1)
         _plot_band(axes, statistics, label, BLUE)
@@ -172,7 +183,7 @@ def _plot_confusion(axes: Axes, statistics: RowStatistics, class_names: Sequence
     for label, predicted in np.argwhere(rows):
         row = rows[label, predicted]
         style = {"ha": "center", "va": "center", "color": "white" if row > 20 else "black"}
-        axes.text(predicted, label, row, fontsize=8.5, **style)
+        axes.text(predicted, label, row, fontsize=min(8.5, 110 / len(rows)), **style)
     show_classes(axes.xaxis, class_names)
     show_classes(axes.yaxis, class_names)
     axes.set(xlabel="predicted class", ylabel="label")
