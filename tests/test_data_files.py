@@ -3,11 +3,14 @@
 import gzip
 import io
 import pickle
+import re
 import tarfile
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from test_data import IDX_NAMES, assert_holds, assert_refused, idx_bytes, make_arrays, write_idx
 
 from tf_lstm.data.dataset import load_dataset
@@ -267,6 +270,23 @@ def test_other_formats_are_refused_by_name(tmp_path, name):
     (tmp_path / name).write_bytes(content)
     assert_refused(tmp_path / name, word)
     assert_refused(tmp_path, word)
+
+
+def test_pictures_sorted_by_class_are_converted_by_the_code_on_the_page(tmp_path, monkeypatch):
+    for split in ("train", "test"):
+        for label, name in enumerate(("cat", "dog")):
+            (tmp_path / "pictures" / split / name).mkdir(parents=True)
+            for number in range(12):
+                picture = Image.fromarray(np.full((28, 28), 100 * label + number, np.uint8))
+                picture.save(tmp_path / "pictures" / split / name / f"{number}.png")
+    assert_refused(tmp_path / "pictures", "scripts/README.md")
+    page = Path(__file__).resolve().parents[1] / "scripts" / "README.md"
+    (code,) = re.findall(r"```python\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    exec(code, {})
+    dataset = load_dataset("pictures.npz")
+    assert dataset.class_names == ("cat", "dog")
+    np.testing.assert_array_equal(dataset.test.images[:, 0, 0] >= 100, dataset.test.labels)
 
 
 def test_a_web_page_under_the_name_of_a_file_is_named(tmp_path, arrays):

@@ -20,7 +20,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tf_lstm.data.class_names import MOST_CLASSES
-from tf_lstm.data.formats import SIZE, ZIP, Entry, read_arrays, refuse_foreign, wrong_shape
+from tf_lstm.data.formats import (
+    PICTURES,
+    SIZE,
+    ZIP,
+    Entry,
+    read_arrays,
+    refuse_foreign,
+    wrong_shape,
+)
 from tf_lstm.terminal.errors import UserError
 from tf_lstm.terminal.files import exists
 
@@ -222,9 +230,13 @@ def refuse_others(path: Path, entries: list[Entry]) -> None:
     for entry in entries[:20]:
         if entry.path.name.lower().endswith(ARCHIVES):
             raise UserError(f"{path} holds an archive: name it, as in {entry.where}.")
-        file = entry.open()
-        with file:
+        with entry.open() as file:
             start = file.read(32)
+        if start.startswith(PICTURES):
+            raise UserError(
+                f"{path} holds pictures ({entry.path}): convert them with the lines of Python in "
+                "scripts/README.md, under Data."
+            )
         if start:
             refuse_foreign(entry.where, start)
 

@@ -23,6 +23,7 @@ LARGEST_COUNT = 1_000_000  # images; a damaged header with a larger number must 
 
 # The third byte of an IDX file; see the description of the format on MNIST's page.
 IDX_TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
+PICTURES = PNG, JPEG = b"\x89PNG", b"\xff\xd8"
 GZIP, ZIP, NPY = b"\x1f\x8b", b"PK\x03\x04", b"\x93NUMPY"
 CONVERT = "save its arrays as x_train, y_train, x_test and y_test with numpy.savez"
 UNPACK = "unpack it, and name the folder"
@@ -35,8 +36,8 @@ FOREIGN = (
     (b"PAR1", "a Parquet file", f"read it with pandas.read_parquet, and {CONVERT}"),
     (b"\x80", "a pickle file, which could run any program when it is opened",
      f"if you trust it, open it yourself, and {CONVERT}"),
-    (b"\x89PNG", "a single image", "name the folder or file with the whole data set"),
-    (b"\xff\xd8", "a single image", "name the folder or file with the whole data set"),
+    (PNG, "a single image", "name the folder or file with the whole data set"),
+    (JPEG, "a single image", "name the folder or file with the whole data set"),
     (b"7z\xbc\xaf", "a 7z archive", UNPACK),
     (b"Rar!", "a RAR archive", UNPACK),
     (b"\xfd7zXZ", "an xz file", UNPACK),

@@ -332,7 +332,7 @@ if (names.some((name) => name.length > 2)) element("classes").className = "long"
 element("heat").width = names.length;
 element("heat").ariaLabel = `Probabilities of the ${names.length} classes after each of 28 rows`;
 element("classes").style.gridTemplateColumns = `repeat(${names.length}, minmax(0, 1fr))`;
-const apart = Math.ceil(names.length / 13); // of many classes, the heat map names every second, third, ...
+const apart = names.length > MOST_BARS ? Math.ceil(names.length / 10) : 1; // of many classes, the heat map names every second, third, ...
 names.forEach((name, label) => add(element("classes"), "span", label % apart ? "" : name).title = name);
 for (const name of names.slice(0, SHOWN)) {
   const text = add(element("bars"), "span", name);

@@ -42,11 +42,17 @@ class Prediction(NamedTuple):
 
     @property
     def shown_classes(self) -> np.ndarray:
-        """The classes that get bars: all, or the ten that were the most probable after any row."""
+        """The classes that get bars: all, or ten that were the most probable after any row.
+
+        The label and the class predicted at the end are always among them.
+        """
         classes = self.probabilities.shape[1]
         if classes <= MOST_BARS:
             return np.arange(classes)
-        largest = self.probabilities.max(axis=0) + 2.0 * (np.arange(classes) == self.label)
+        largest = self.probabilities.max(axis=0)
+        largest[
+            [self.probabilities[-1].argmax(), *([] if self.label is None else [self.label])]
+        ] = 2
         return np.sort(np.argsort(-largest, kind="stable")[:10])
 
     def describe(self) -> str:
@@ -103,7 +109,7 @@ def row_predictions_figure(prediction: Prediction) -> Figure:
 
     bars_are = f"the softmax over the {'ten' if classes == 10 else classes} classes after each row"
     if classes > MOST_BARS:
-        bars_are = f"the ten most probable of {classes} classes after each row"
+        bars_are = f"the softmax after each row, of the ten most probable of {classes} classes"
     explanation = (
         f"{prediction.describe()}\nBars: {bars_are}. "
         "Above them: row · predicted class · its probability."

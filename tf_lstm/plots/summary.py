@@ -30,6 +30,7 @@ STYLES = ((BLUE, "o"), (ORANGE, "s"), (GREEN, "D"), ("black", "^"))  # colours, 
 LOSS_ROWS = {"every": "every row", "mean": "every row", "last": "the last row"}
 LESSON = "Without a loss after\nthe earlier rows, the\npredictions there\nare meaningless."
 RELIABILITY_ROWS = ((7, GREY), (10, ORANGE), (14, BLUE), (28, "black"))
+MOST_NUMBERS = 30  # of more classes, the numbers in the confusion matrix would be illegible
 MOST_CHARTS = 12  # of more classes, only the ten least accurate ones have a chart
 FEWEST_IMAGES = 20  # in a bin; the accuracy of fewer is mostly noise
 
@@ -149,11 +150,12 @@ def _plot_commit_rows(axes: Axes, statistics: RowStatistics, class_names: Sequen
     scale.set_label(f"images of the {noun} (%)", fontsize=8)
     scale.ax.tick_params(labelsize=7)
     medians = [*map(median_commit_row, commits)]
-    axes.plot(medians, range(classes), "o", color=ORANGE, markeredgecolor="white", markersize=7)
+    size = min(7, 120 / classes)
+    axes.plot(medians, range(classes), "o", color=ORANGE, markeredgecolor="white", markersize=size)
     median = median_commit_row(commits.sum(axis=0))
     axes.set(xlabel=f"row (orange: median; of all images: {median:g})", ylabel=noun)
     axes.set_xticks(ROW_TICKS)
-    show_classes(axes.yaxis, class_names)
+    show_classes(axes.yaxis, class_names, most=20)
     axes.grid(visible=False)
 
 
@@ -180,12 +182,12 @@ def _plot_confusion(axes: Axes, statistics: RowStatistics, class_names: Sequence
     small_chart(axes, f"Last row with ≥ {100 * CONFUSED:.0f} % predicted as {another}")
     rows = statistics.last_confused_rows(CONFUSED)
     axes.imshow(rows, cmap="Oranges", vmin=0, vmax=len(statistics.confusion))
-    for label, predicted in np.argwhere(rows):
+    for label, predicted in np.argwhere(rows) if len(rows) <= MOST_NUMBERS else ():
         row = rows[label, predicted]
         style = {"ha": "center", "va": "center", "color": "white" if row > 20 else "black"}
         axes.text(predicted, label, row, fontsize=min(8.5, 110 / len(rows)), **style)
     show_classes(axes.xaxis, class_names)
-    show_classes(axes.yaxis, class_names)
+    show_classes(axes.yaxis, class_names, most=20)
     axes.set(xlabel="predicted class", ylabel="label")
     axes.grid(visible=False)
 
