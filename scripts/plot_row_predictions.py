@@ -50,8 +50,8 @@ def parse_flags() -> argparse.Namespace:
     choice = parser.add_mutually_exclusive_group()
     flag("--index", "index of the image, from 0", shown="1938, a 4, in MNIST", group=choice,
          type=number(int, 0, 10**9))  # fmt: skip
-    flag("--digit", "the first image of this digit or class",
-         shown="4, in data other than MNIST", group=choice, type=number(int, 0, 9))  # fmt: skip
+    flag("--digit", "the first image of this digit, or of the class with this number",
+         shown="4, in data other than MNIST", group=choice, type=number(int, 0, 61))  # fmt: skip
     flag("--image", "your own picture of a digit, such as a PNG or JPEG file", group=choice,
          metavar="FILE")  # fmt: skip
     flag("--split", "the images to choose from", "test", choices=("train", "validation", "test"))

@@ -1,6 +1,6 @@
 """An LSTM that reads handwritten digits row by row: the whole idea on one page.
 
-Run it (a minute on 2 cores), or run it cell by cell in an editor that knows `# %%`.
+Run it (a minute on 2 cores), or cell by cell: in an editor that knows `# %%`, or as tutorial.ipynb.
 """
 
 # %% Settings
@@ -15,19 +15,25 @@ import numpy as np
 import tensorflow as tf
 
 page = Path(globals().get("__file__", "tutorial.py")).resolve()  # cells have no __file__
-repository = next(folder for folder in page.parents if (folder / "tf_lstm").is_dir())
-sys.path.insert(0, str(repository))
-from tf_lstm.data.dataset import load_dataset
+home = next((folder for folder in page.parents if (folder / "tf_lstm").is_dir()), page.parent)
+sys.path.insert(0, str(home))  # the repository, or the folder of this page if it was copied alone
 
 time_steps, features, num_classes = 28, 28, 10  # an image is a sequence of 28 rows of 28 pixels
 units, batch_size, epochs = 128, 256, 3
 tf.keras.utils.set_random_seed(0)  # the same numbers in every run
 
 # %% Data: MNIST (55,000 images to train on), or synthetic digits if it cannot be downloaded
-dataset = load_dataset()
-train_images, train_labels = dataset.train.images, dataset.train.labels  # (n, 28, 28), (n,)
+try:
+    from tf_lstm.data.dataset import load_dataset
+
+    dataset = load_dataset()
+    train_images, train_labels = dataset.train.images, dataset.train.labels  # (n, 28, 28), (n,)
+    test_images, test_labels, data_name = dataset.test.images, dataset.test.labels, dataset.name
+except ImportError:  # the repository is not here: TensorFlow's own loader
+    (images, labels), (test_images, test_labels) = tf.keras.datasets.mnist.load_data()
+    data_name, train_images, train_labels = "MNIST", images[5000:], labels[5000:].astype(np.int32)
 total_steps = epochs * (len(train_labels) // batch_size)
-print(f"{dataset.name}: {len(train_labels):,} training images, {total_steps} steps")
+print(f"{data_name}: {len(train_labels):,} training images, {total_steps} steps")
 
 # %% Variables: two projections, and the LSTM's kernel, recurrent kernel and bias; the optimizer
 glorot = tf.keras.initializers.GlorotUniform  # a new one each time: an object repeats its numbers
@@ -40,7 +46,6 @@ cell = tf.keras.layers.LSTMCell(units)
 cell.build((None, units))
 cell_variables = [v.value for v in cell.trainable_variables]  # Keras wraps TensorFlow's variables
 variables = [*weights.values(), *biases.values(), *cell_variables]
-
 # The learning rate rises to 8e-3 over a sixth of the steps, then decays to 0
 schedule = tf.keras.optimizers.schedules.CosineDecay(
     1e-4, total_steps - total_steps // 6, warmup_target=8e-3, warmup_steps=total_steps // 6
@@ -75,8 +80,7 @@ def train_step(images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tens
     with tf.GradientTape() as tape:
         logits = predict_logits(images)
         loss = compute_loss(logits, labels)
-    gradients = tape.gradient(loss, variables)
-    gradients, _ = tf.clip_by_global_norm(gradients, 1.0)  # bounds each step
+    gradients, _ = tf.clip_by_global_norm(tape.gradient(loss, variables), 1.0)  # bounds each step
     optimizer.apply(gradients, variables)
     correct = tf.argmax(logits[:, -1], axis=1, output_type=tf.int32) == labels
     return loss, tf.reduce_mean(tf.cast(correct, tf.float32))
@@ -84,8 +88,7 @@ def train_step(images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tens
 
 # %% The loop: every epoch visits the images in a new order
 traced_step = tf.function(train_step)  # becomes a graph, for the variables of this moment
-rng = np.random.default_rng(0)
-started = time.monotonic()
+rng, started = np.random.default_rng(0), time.monotonic()
 for _ in range(epochs):
     order = rng.permutation(len(train_labels))
     for start in range(0, len(order) - batch_size + 1, batch_size):  # leaves out a smaller batch
@@ -97,13 +100,11 @@ for _ in range(epochs):
 print(f"trained in {time.monotonic() - started:.0f} s")
 
 # %% The accuracy on the test images, which have not been used so far
-test_images, test_labels = dataset.test.images, dataset.test.labels
 predicted = [tf.argmax(predict_logits(p)[:, -1], axis=1) for p in np.array_split(test_images, 20)]
 accuracy = np.mean(np.concatenate(predicted) == test_labels)
-print(f"{dataset.name}, {len(test_labels):,} test images: accuracy {100 * accuracy:.2f} %")
+print(f"{data_name}, {len(test_labels):,} test images: accuracy {100 * accuracy:.2f} %")
 
-# %% How one prediction forms: the softmax after every row of an image. This 4 of MNIST looks like
-# a 6 until enough of its second stroke is read
+# %% How one prediction forms: the softmax after every row. This 4 of MNIST looks like a 6 at first
 index = 1938 % len(test_labels)
 image, label = test_images[index], test_labels[index]
 row_predictions = tf.nn.softmax(predict_logits(image[np.newaxis])[0]).numpy()  # (28, 10)
@@ -112,9 +113,9 @@ for row, (panel, probabilities) in enumerate(zip(axes.flat, row_predictions, str
     colors = ["tab:blue" if digit == label else "tab:gray" for digit in range(num_classes)]
     panel.bar(range(num_classes), probabilities, color=colors)
     panel.set(title=f"after row {row}", xticks=range(num_classes), ylim=(0, 1))
-figure.suptitle(f"{dataset.name}, test image {index}, a {label} (blue)")
+figure.suptitle(f"{data_name}, test image {index}, a {label} (blue)")
 figure.supxlabel("digit")
 figure.supylabel("probability")
-(repository / "figures").mkdir(exist_ok=True)
-figure.savefig(repository / "figures" / "tutorial.png")
+(home / "figures").mkdir(exist_ok=True)
+figure.savefig(home / "figures" / "tutorial.png")
 print("row predictions in figures/tutorial.png")

@@ -50,6 +50,12 @@ def test_without_that_file_the_digits_are_the_names(tmp_path):
     assert load_dataset(write_digits(tmp_path / "digits.npz", 120)).class_names == DIGITS
 
 
+def test_a_class_may_have_a_name_and_no_images(data):
+    with open(data.parent / "classes.txt", "a", encoding="utf-8") as file:
+        file.write("one more\n")
+    assert load_dataset(data).class_names == (*NAMES, "one more")
+
+
 def test_blank_lines_at_the_end_are_ignored(data):
     with open(data.parent / "classes.txt", "a", encoding="utf-8") as file:
         file.write("\n\n")
@@ -59,7 +65,6 @@ def test_blank_lines_at_the_end_are_ignored(data):
 @pytest.mark.parametrize(
     "content",
     [
-        "\n".join([*NAMES, "one more"]),
         "\n".join(NAMES[:9]),
         "\n".join(["", *NAMES[:9]]),
         "\n".join([*NAMES[:9], NAMES[0]]),

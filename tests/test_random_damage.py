@@ -18,7 +18,8 @@ from PIL import Image
 from test_data import idx_bytes, make_arrays, write_npz
 
 from tf_lstm.data.dataset import load_dataset
-from tf_lstm.data.files import ARRAYS, read_folder_or_npz, read_idx
+from tf_lstm.data.files import ARRAYS, entry_of, read_data
+from tf_lstm.data.formats import read_arrays
 from tf_lstm.data.photo import FORMATS, prepare_photo
 from tf_lstm.data.synthetic import render_digits
 from tf_lstm.terminal.errors import UserError
@@ -71,15 +72,13 @@ def test_idx_files(ending, each_case, tmp_path):
 
     def test(source):
         number = source.randrange(4)
-        _, name, shape = ARRAYS[number]
-        path = tmp_path / f"{name}-idx{1 + len(shape)}-ubyte{ending}"
+        path = tmp_path / f"{ARRAYS[number][2]}{ending}"
         path.write_bytes(damage(contents[number], source))
-        array = read_or_refuse(lambda: read_idx(tmp_path, name, shape), path)
-        if array is not None:
-            assert array.shape[1:] == shape and array.dtype == np.uint8
-            if ending:  # a gzip file has a checksum
-                np.testing.assert_array_equal(array, ARRAYS_BEFORE[number])
-        return array is not None
+        entry = entry_of(path, tmp_path)
+        arrays = read_or_refuse(lambda: read_arrays(entry, lambda name: True), path)
+        if arrays is not None and ending:  # a gzip file has a checksum
+            np.testing.assert_array_equal(arrays[""], ARRAYS_BEFORE[number])
+        return arrays is not None
 
     each_case(test)
 
@@ -92,10 +91,10 @@ def test_npz_files(each_case, tmp_path):
         path.write_bytes(damage(content, source))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # NumPy's about damaged headers
-            arrays = read_or_refuse(lambda: read_folder_or_npz(path), path)
-        for array, before in zip(arrays or (), ARRAYS_BEFORE, strict=False):
+            data = read_or_refuse(lambda: read_data(path), path)
+        for array, before in zip(data.arrays if data else (), ARRAYS_BEFORE, strict=False):
             np.testing.assert_array_equal(array, before)  # a zip file has checksums
-        return arrays is not None
+        return data is not None
 
     each_case(test)
 
@@ -114,13 +113,13 @@ def test_npz_arrays_of_any_type_shape_and_value(each_case, tmp_path):
                 array = np.full(shape, source.choice(values)).astype(source.choice(kinds))
             except (ValueError, TypeError, OverflowError):
                 return None  # no such array exists
-        changes = {ARRAYS[number][0]: array}
+        changes = {ARRAYS[number][1]: array}
         path = write_npz(tmp_path / "mnist.npz", ARRAYS_BEFORE, **changes)
         dataset = read_or_refuse(lambda: load_dataset(path), path)
         for split in (dataset.train, dataset.validation, dataset.test) if dataset else ():
             assert split.images.shape == (len(split.labels), 28, 28)
             assert split.images.dtype == np.uint8 and split.labels.dtype == np.int32
-            assert ((split.labels >= 0) & (split.labels <= 9)).all()
+            assert ((split.labels >= 0) & (split.labels < len(dataset.class_names))).all()
         return dataset is not None
 
     each_case(test)

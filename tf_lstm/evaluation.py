@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
-from tf_lstm.model import NUM_CLASSES, RowClassifier
+from tf_lstm.model import RowClassifier
 
 BATCH_SIZE = 500  # limits the memory; affects the results only for row order "shuffled"
 
@@ -50,10 +50,10 @@ def row_predictions(model: RowClassifier, images: np.ndarray) -> np.ndarray:
 def evaluate(model: RowClassifier, images: np.ndarray, labels: np.ndarray) -> Evaluation:
     """Loss and accuracy after the last row, on images (n, 28, 28) uint8 with labels (n,)."""
     if not len(labels):
-        return Evaluation(math.nan, math.nan, (math.nan,) * NUM_CLASSES, 0)
+        return Evaluation(math.nan, math.nan, (math.nan,) * model.num_classes, 0)
     logits = in_batches(model.image_logits, images)  # (n, classes)
     correct = logits.argmax(axis=1) == labels
-    by_class = [correct[labels == label] for label in range(NUM_CLASSES)]
+    by_class = [correct[labels == label] for label in range(model.num_classes)]
     return Evaluation(
         loss=float(np.mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))),
         accuracy=float(np.mean(correct)),

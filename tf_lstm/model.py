@@ -12,7 +12,6 @@ from tf_lstm.rows import IMAGE_SIZE, count_features, images_to_rows
 from tf_lstm.seeds import initializer_seeds
 from tf_lstm.settings import CELLS, Recipe
 
-NUM_CLASSES = 10
 OUTPUT_WEIGHTS = "weights_out"  # the name of `weights['out']`, by which the optimizer knows it
 IMAGES = tf.TensorSpec((None, IMAGE_SIZE, IMAGE_SIZE), tf.uint8)
 
@@ -29,6 +28,7 @@ class RowClassifier(tf.Module):
         seed: determines the initial values, which do not depend on the engine.
         dtype: the type of all variables and logits; float64 is for checking formulas.
         engine: how the layers are computed.
+        num_classes: the number of classes, 10 for MNIST.
     """
 
     def __init__(
@@ -37,9 +37,11 @@ class RowClassifier(tf.Module):
         seed: int = 0,
         dtype: tf.DType = tf.float32,
         engine: Engine = UNROLLED,
+        num_classes: int = 10,
     ) -> None:
         super().__init__()
         self.recipe, self.dtype, self.engine = recipe, dtype, engine
+        self.num_classes = num_classes
         seeds = iter(initializer_seeds(seed, 2 + 4 * recipe.layers))
         self.weights: dict[str, tf.Variable] = {}
         self.biases: dict[str, tf.Variable] = {}
@@ -55,7 +57,7 @@ class RowClassifier(tf.Module):
             self.layers.append(self._new_layer(layer_index, size, seeds))
             size = self.layers[-1].units
         self.weights["out"], self.biases["out"] = new_projection(
-            size, NUM_CLASSES, recipe.initializer, out_seed, dtype, key="out"
+            size, num_classes, recipe.initializer, out_seed, dtype, key="out"
         )
 
     def _new_layer(

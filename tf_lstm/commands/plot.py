@@ -126,6 +126,11 @@ def load_run_data(run: Run, named: str | None) -> Dataset:
             f"{dataset.source} is no longer the data that {run.folder} was trained on: name the "
             "data to use with --data."
         )
+    if len(dataset.class_names) > len(recorded.class_names):
+        raise UserError(
+            f"{dataset.source} has {len(dataset.class_names)} classes, and {run.folder} was "
+            f"trained on {len(recorded.class_names)}: name other data with --data."
+        )
     return dataset
 
 
@@ -158,7 +163,8 @@ def choose_index(flags: argparse.Namespace, dataset: Dataset) -> int:
     if not len(indices) and flags.digit is None:
         return 0
     if not len(indices):
-        name = dataset.class_names[digit]
+        names = dataset.class_names
+        name = names[digit] if digit < len(names) else f"{digit}, there are {len(names)} classes"
         raise UserError(f"No {flags.split} image is a {name}: choose another --digit.")
     return int(indices[0])
 

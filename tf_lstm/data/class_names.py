@@ -1,6 +1,6 @@
-"""The names of the classes: the digits, or the lines of a file classes.txt beside the data."""
+"""The names of the classes: numbers, EMNIST's characters, or the lines of a file classes.txt."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tf_lstm.terminal.errors import UserError
@@ -8,33 +8,72 @@ from tf_lstm.terminal.files import exists
 
 DIGITS = tuple("0123456789")
 LONGEST = 20  # characters
+MOST_CLASSES = 62  # the digits, capital and small letters of EMNIST
+FILE = "classes.txt"
 
 
 def read_class_names(data: Path) -> tuple[str, ...]:
-    """The ten names in classes.txt beside the data, or the digits if there is no such file.
+    """The names in classes.txt beside the data; none if there is no such file.
 
     Args:
-        data: the folder, or the .npz file.
+        data: the folder, or the file.
 
     Raises:
-        UserError: the file is not text in UTF-8, or does not have one valid name on each of ten
-            lines.
+        UserError: the file is not text in UTF-8, or does not have one valid name on each line.
     """
-    path = (data if data.is_dir() else data.parent) / "classes.txt"
+    path = (data if data.is_dir() else data.parent) / FILE
     if not exists(path):
-        return DIGITS
+        return ()
     try:
         lines = path.read_text(encoding="utf-8-sig").rstrip().splitlines()
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not text in UTF-8"
         raise UserError(f"{path} cannot be read ({reason}): correct or delete it.") from error
     names = tuple(line.strip() for line in lines)
-    if len(set(names)) != len(names) or len(names) != len(DIGITS) or not all(map(is_name, names)):
+    if not names or not are_names(names):
         raise UserError(
-            f"{path} must hold {len(DIGITS)} names, one on each line, all different and of up to "
-            f"{LONGEST} characters: correct or delete it."
+            f"{path} must hold one name on each line, all different and of up to {LONGEST} "
+            "characters: correct or delete it."
         )
     return names
+
+
+def name_classes(
+    data: Path, lowest: int, highest: int, mapping: Mapping[int, str]
+) -> tuple[tuple[str, ...], int]:
+    """The names of the classes, and the label of the first one: 0 or 1.
+
+    Args:
+        data: the folder, or the file, beside which a classes.txt is read.
+        lowest, highest: of the labels of all images.
+        mapping: the data set's own names by label, used without a classes.txt.
+
+    Raises:
+        UserError: there are too many or too few classes, or classes.txt has too few names.
+    """
+    names = read_class_names(data)
+    first = 1 if lowest == 1 and len(names) <= highest else 0
+    count = max(highest + 1 - first, len(names))
+    if not 2 <= count <= MOST_CLASSES:
+        raise UserError(
+            f"{data} has {count} classes (labels from {lowest} to {highest}): use 2 to "
+            f"{MOST_CLASSES} classes."
+        )
+    if not names:
+        numbers = [str(first + label) for label in range(count)]
+        own = tuple(mapping.get(int(number), number) for number in numbers)
+        return (own if are_names(own) else tuple(numbers)), first
+    if len(names) < count:
+        raise UserError(
+            f"{data.parent / FILE if data.is_file() else data / FILE} must hold {count} names, one "
+            f"for each class, not {len(names)}: correct or delete it."
+        )
+    return names, first
+
+
+def are_names(names: Sequence[str]) -> bool:
+    """Whether all are valid, and no two are equal."""
+    return len(set(names)) == len(names) and all(map(is_name, names))
 
 
 def is_name(text: str) -> bool:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from tf_lstm.data.class_names import DIGITS, read_class_names
+from tf_lstm.data.class_names import DIGITS, name_classes
 from tf_lstm.data.download import find_or_download_mnist
-from tf_lstm.data.files import Arrays, read_folder_or_npz
+from tf_lstm.data.files import Arrays, Data, read_data
 from tf_lstm.data.synthetic import render_digits
 from tf_lstm.terminal.errors import UserError
 
@@ -25,7 +25,7 @@ class Split:
     """Images and their labels."""
 
     images: np.ndarray  # (n, 28, 28) uint8, 0 to 255
-    labels: np.ndarray  # (n,) int32, 0 to 9
+    labels: np.ndarray  # (n,) int32, from 0
 
 
 @dataclass(frozen=True)
@@ -42,13 +42,13 @@ class Dataset:
 
 
 def load_dataset(source: str | Path | None = None, validation: bool = True) -> Dataset:
-    """Load MNIST, or other images of 28 × 28 pixels in ten classes.
+    """Load MNIST, or other images of 28 × 28 pixels in 2 to 62 classes.
 
     Args:
         source: "mnist" (from Keras' cache, else downloaded), "synthetic" (digits rendered from pen
-            strokes), or a path: a folder with four IDX files named like MNIST's, gzipped or not,
-            or Keras' .npz file. The names of the classes are read from a classes.txt beside the
-            files if there is one. "synthetic+mnist" and "synthetic+PATH" are synthetic digits with
+            strokes), or a path; see `files.read_data`. The names of the classes are read from a
+            classes.txt beside the files if there is one. What was changed in the data is said on
+            standard error. "synthetic+mnist" and "synthetic+PATH" are synthetic digits with
             the test images of "mnist" or the path. None uses the path in the environment variable
             MNIST_DIR, else "mnist", else "synthetic" with a note on standard error.
         validation: hold out a twelfth of the training images: the first 5,000 of MNIST's 60,000, as
@@ -66,6 +66,11 @@ def load_dataset(source: str | Path | None = None, validation: bool = True) -> D
     source = str(source or "")
     if source.startswith(TESTED_ON):
         tested = load_dataset(source.removeprefix(TESTED_ON) or "mnist")
+        if len(tested.class_names) > len(DIGITS):
+            raise UserError(
+                f"{tested.source} has {len(tested.class_names)} classes, and the synthetic digits "
+                f"have {len(DIGITS)}: name other data after {TESTED_ON}."
+            )
         synthetic = load_dataset("synthetic", validation)
         return replace(
             synthetic,
@@ -78,18 +83,25 @@ def load_dataset(source: str | Path | None = None, validation: bool = True) -> D
     if found is None:
         name, used_source = "synthetic digits (not MNIST)", "synthetic"
         train_seed, test_seed = SYNTHETIC_SEEDS
-        arrays: Arrays = (*render_digits(60_000, train_seed), *render_digits(10_000, test_seed))
+        digits = (*render_digits(60_000, train_seed), *render_digits(10_000, test_seed))
+        data, names = Data(digits), DIGITS
     elif isinstance(found, bytes):
-        name, used_source = "MNIST", "mnist"
-        arrays = read_folder_or_npz(Path("mnist.npz"), found)
+        name, used_source, names = "MNIST", "mnist", DIGITS
+        data = read_data(Path("mnist.npz"), found)
     else:
-        arrays = read_folder_or_npz(found)
+        data, names = count_from_zero(found, read_data(found))
         name, used_source = f"{found.name}{'/' if found.is_dir() else ''} (not MNIST)", str(found)
+    for note in data.notes:
+        print(f"{used_source}: {note}", file=sys.stderr)
 
-    images, labels, test_images, test_labels = arrays
-    checksum = compute_checksum(arrays)
+    images, labels, test_images, test_labels = data.arrays
+    checksum = compute_checksum(data.arrays)
     name = "MNIST" if checksum == MNIST_CHECKSUM else name
-    held_out = choose_held_out(len(images), name) if validation else np.zeros(len(images), bool)
+    held_out = np.zeros(len(images), bool)
+    if validation and data.validation:
+        held_out[-data.validation :] = True
+    elif validation:
+        held_out = choose_held_out(len(images), name)
     return Dataset(
         name,
         used_source,
@@ -97,8 +109,20 @@ def load_dataset(source: str | Path | None = None, validation: bool = True) -> D
         train=Split(images[~held_out], labels[~held_out]),
         validation=Split(images[held_out], labels[held_out]),
         test=Split(test_images, test_labels),
-        class_names=read_class_names(found) if isinstance(found, Path) else DIGITS,
+        class_names=names,
     )
+
+
+def count_from_zero(path: Path, data: Data) -> tuple[Data, tuple[str, ...]]:
+    """The data with labels from 0, and the names of the classes."""
+    images, labels, test_images, test_labels = data.arrays
+    lowest, highest = min(labels.min(), test_labels.min()), max(labels.max(), test_labels.max())
+    names, first = name_classes(path, int(lowest), int(highest), data.names)
+    if not first:
+        return data, names
+    note = f"Its labels are from 1 to {highest}: they are counted from 0 to {highest - 1}."
+    arrays = images, labels - first, test_images, test_labels - first
+    return replace(data, arrays=arrays, notes=(*data.notes, note)), names
 
 
 def choose_held_out(count: int, name: str) -> np.ndarray:

@@ -29,6 +29,7 @@ def build_model(
     engine: EngineName = "cell",
     dtype: tf.DType = tf.float32,
     precision: Precision = "float32",
+    num_classes: int = 10,
 ) -> RowClassifier:
     """A new `RowClassifier` for a recipe.
 
@@ -38,6 +39,7 @@ def build_model(
         engine: a step differs by rounding only. "loop" is used for long sequences.
         dtype: the type of all variables and logits.
         precision: "mixed_bfloat16" for bfloat16 matrix products of the folded engine.
+        num_classes: the number of classes, 10 for MNIST.
 
     Raises:
         ValueError: the engine does not compute the recipe's cell, or the precision.
@@ -49,4 +51,5 @@ def build_model(
         "folded": folded_engine(product_dtype, recipe.bidirectional),
         "loop": LOOP,
     }
-    return RowClassifier(recipe, seed, dtype, engines[usable_engine(engine, recipe, precision)])
+    usable = engines[usable_engine(engine, recipe, precision)]
+    return RowClassifier(recipe, seed, dtype, usable, num_classes)

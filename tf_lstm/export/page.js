@@ -167,6 +167,7 @@ function center(image) {
 
 const paper = element("paper"), pen = paper.getContext("2d", { willReadFrequently: true });
 const names = network.classNames, bars = [];
+const MOST_BARS = 12, SHOWN = names.length > MOST_BARS ? 10 : names.length; // of many classes, only the most probable get bars
 const STRIPS = { // what the page shows of each unit, if the cell has it
   i: "input gate i: 1 lets the candidate in",
   f: "forget gate f: 1 keeps the memory",
@@ -204,7 +205,7 @@ function show() {
   const commit = rows && commitRow(rows), predicted = rows && rows.map(predictedClass);
   paint(element("seen"), (at) => { const grey = seen ? seen[at] : 0; return [grey, grey, grey, 255]; });
   paint(element("heat"), (at) => {
-    const row = Math.floor(at / 10), label = at % 10;
+    const row = Math.floor(at / names.length), label = at % names.length;
     return [...(rows && predicted[row] === label ? [0, 158, 115] : [128, 128, 128]), rows ? 255 * rows[row][label] : 0];
   });
   element("chosen").textContent = element("inside-row").textContent = chosen;
@@ -216,8 +217,11 @@ function show() {
   element("sentence").textContent = rows
     ? `From row ${commit} (the commit row) on, the predicted class is ${names[final]} and never changes again.`
     : "The paper is empty.";
-  bars.forEach(([bar, percent], label) => {
-    const probability = rows ? rows[chosen - 1][label] : 0;
+  const labels = [...names.keys()];
+  if (rows && SHOWN < names.length) labels.sort((a, b) => rows[chosen - 1][b] - rows[chosen - 1][a]);
+  bars.forEach(([bar, percent, name], at) => {
+    const label = labels[at], probability = rows ? rows[chosen - 1][label] : 0;
+    name.textContent = names[label];
     bar.style.setProperty("--p", probability);
     bar.className = rows && predicted[chosen - 1] === label ? "predicted" : "";
     percent.textContent = rows ? `${(100 * probability).toFixed(1)} %` : "";
@@ -329,12 +333,17 @@ element("reader").textContent = { lstm: "An LSTM", gru: "A GRU", rnn: "A simple 
 document.title = `${element("reader").textContent} reads your drawing row by row`;
 if (names.join("") !== "0123456789") element("heading").textContent = "Draw a picture";
 if (names.some((name) => name.length > 2)) element("classes").className = "long";
-for (const name of names) {
-  add(element("classes"), "span", name).title = name;
-  add(element("bars"), "span", name);
-  bars.push([add(add(element("bars"), "span"), "i"), add(element("bars"), "span")]);
+element("heat").width = names.length;
+element("heat").ariaLabel = `Probabilities of the ${names.length} classes after each of 28 rows`;
+element("classes").style.gridTemplateColumns = `repeat(${names.length}, minmax(0, 1fr))`;
+const apart = names.length > MOST_BARS ? Math.ceil(names.length / 10) : 1; // of many classes, the heat map names every second, third, ...
+names.forEach((name, label) => add(element("classes"), "span", label % apart ? "" : name).title = name);
+for (const name of names.slice(0, SHOWN)) {
+  const text = add(element("bars"), "span", name);
+  bars.push([add(add(element("bars"), "span"), "i"), add(element("bars"), "span"), text]);
   bars.at(-1)[1].className = "percent";
 }
+if (SHOWN < names.length) element("most").textContent = `The ${SHOWN} most probable of ${names.length} classes.`;
 for (const row of [1, 7, 14, 21, 28]) add(element("scale"), "span", row).style.top = `${(100 * (row - 0.5)) / ROWS}%`;
 for (let layer = 1; layer <= network.layers; layer++) add(element("layer"), "option", layer).value = layer - 1;
 element("layer").value = network.layers - 1;

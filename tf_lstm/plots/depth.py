@@ -49,7 +49,9 @@ def row_depth_figure(prediction: Prediction) -> Figure:
     uncertainty = _add_panel(figure, "entropy", 7.45, 0.9, digit)
     _plot_by_row(uncertainty, entropy(probabilities), prediction.commit_row)
     most = math.log2(len(class_names))  # bits, of the uniform distribution
-    uncertainty.set(title="entropy", xlabel="bits", xlim=(0, 1.05 * most), xticks=(0, 1, 2, 3))
+    uncertainty.set(
+        title="entropy", xlabel="bits", xlim=(0, 1.05 * most), xticks=range(int(most) + 1)
+    )
     changes = 1 + np.nonzero(np.diff(np.argmax(probabilities, axis=1)))[0]
     for axes in (digit, heat_map, confidence, uncertainty):
         axes.title.set_fontsize(9.5)
@@ -86,7 +88,7 @@ def _plot_heat_map(axes: Axes, prediction: Prediction) -> None:
     extent = (-0.5, classes - 0.5, rows + 0.5, 0.5)
     colours = axes.imshow(probabilities, cmap="Greys", vmin=0, vmax=1, aspect="auto", extent=extent)
     axes.set(title="probability (dot: predicted)", xlabel=class_noun(prediction.class_names))
-    show_classes(axes.xaxis, prediction.class_names)
+    show_classes(axes.xaxis, prediction.class_names, most=14)
     scale = _add_panel(axes.figure, "scale", 6.0, 0.07)
     axes.figure.colorbar(colours, cax=scale, ticks=(0, 0.5, 1))
     scale.set_yticks((0, 0.5, 1), ("0", ".5", "1"))

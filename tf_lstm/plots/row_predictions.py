@@ -22,6 +22,7 @@ from tf_lstm.plots.style import (
     show_classes,
 )
 
+MOST_BARS = 12  # of more classes, only the ten most probable are shown
 UNREAD = {"facecolor": "0.9", "edgecolor": "0.7", "hatch": "////"}
 
 
@@ -29,8 +30,8 @@ class Prediction(NamedTuple):
     """An image and its row predictions: what all figures of one image show."""
 
     image: np.ndarray  # (28, 28) uint8
-    label: int | None  # the true class, 0 to 9, or None if it is unknown
-    probabilities: np.ndarray  # (28, 10), the softmax after each row
+    label: int | None  # the true class, from 0, or None if it is unknown
+    probabilities: np.ndarray  # (28, classes), the softmax after each row
     title: str  # names the image, its data and the run
     class_names: Sequence[str] = DIGITS
 
@@ -38,6 +39,21 @@ class Prediction(NamedTuple):
     def commit_row(self) -> int:
         """The row from which the predicted class never changes again."""
         return commit_row(self.probabilities)
+
+    @property
+    def shown_classes(self) -> np.ndarray:
+        """The classes that get bars: all, or ten that were the most probable after any row.
+
+        The label and the class predicted at the end are always among them.
+        """
+        classes = self.probabilities.shape[1]
+        if classes <= MOST_BARS:
+            return np.arange(classes)
+        largest = self.probabilities.max(axis=0)
+        largest[
+            [self.probabilities[-1].argmax(), *([] if self.label is None else [self.label])]
+        ] = 2
+        return np.sort(np.argsort(-largest, kind="stable")[:10])
 
     def describe(self) -> str:
         """The final predicted class, its commit row and whether it is correct, as a sentence."""
@@ -73,6 +89,7 @@ def row_predictions_figure(prediction: Prediction) -> Figure:
 
     The axes come in pairs: "image t" shows rows 1 to t, "row t" the bars.
     """
+    classes = len(prediction.class_names)
     names = 0.62 if long_names(prediction.class_names) else 0.0  # inches below each row of panels
     height = 10.4 + 7 * names
     figure = Figure(figsize=(8.5, height), dpi=130, facecolor="white")
@@ -90,9 +107,12 @@ def row_predictions_figure(prediction: Prediction) -> Figure:
         else:
             bars.title.set_x(0.45)  # left of the tick label at the top
 
+    bars_are = f"the softmax over the {'ten' if classes == 10 else classes} classes after each row"
+    if classes > MOST_BARS:
+        bars_are = f"the softmax after each row, of the ten most probable of {classes} classes"
     explanation = (
-        f"{prediction.describe()}\nBars: the softmax over the ten "
-        "classes after each row. Above them: row · predicted class · its probability."
+        f"{prediction.describe()}\nBars: {bars_are}. "
+        "Above them: row · predicted class · its probability."
     )
     figure.suptitle(prediction.title, y=1 - 0.083 / height, **FIGURE_TITLE)
     y = 1 - 0.354 / height
@@ -129,23 +149,22 @@ def show_rows_read(axes: Axes, image: np.ndarray, rows_read: int) -> None:
 def plot_probabilities(axes: Axes, prediction: Prediction, row: int, name: str) -> None:
     """Plot the probabilities after a row, from 1, as bars, titled with `name` and prediction."""
     probabilities, label = prediction.probabilities[row - 1], prediction.label
-    predicted = int(np.argmax(probabilities))
-    colours = [OTHER] * len(probabilities)
-    colours[predicted] = prediction.colour(predicted)
-    if label is not None:
-        colours[label] = TRUE_CLASS
-    axes.bar(range(len(probabilities)), probabilities, color=colours, width=0.8, zorder=2)
+    predicted, shown = int(np.argmax(probabilities)), prediction.shown_classes
+    special = {predicted: prediction.colour(predicted), label: TRUE_CLASS}
+    colours = [special.get(each, OTHER) for each in shown]
+    axes.bar(range(len(shown)), probabilities[shown], color=colours, width=0.8, zorder=2)
     mark = "" if label is None else " ✓" if predicted == label else " ✗"
     predicted_name = shorten(prediction.class_names[predicted])
     title = f"{name} · {predicted_name} · {probabilities[predicted]:.2f}{mark}"
     axes.set_title(title, fontsize=8, pad=3)
-    axes.set(xlim=(-0.6, len(probabilities) - 0.4), ylim=(0, 1))
+    axes.set(xlim=(-0.6, len(shown) - 0.4), ylim=(0, 1))
     axes.set_facecolor(COMMITTED if row >= prediction.commit_row else "white")
-    show_classes(axes.xaxis, prediction.class_names)
+    show_classes(axes.xaxis, [prediction.class_names[each] for each in shown])
     axes.set_yticks([0, 0.5, 1], ["0", ".5", "1"])
     axes.yaxis.tick_right()
     axes.tick_params(length=0, pad=2, labelsize=7)
     axes.grid(axis="y", color="0.8", linewidth=0.6)
     axes.spines[["left", "right", "top"]].set_visible(False)
     if label is not None:
-        axes.get_xticklabels()[label].set(color=TRUE_CLASS, fontweight="bold")
+        true_name = axes.get_xticklabels()[list(shown).index(label)]
+        true_name.set(color=TRUE_CLASS, fontweight="bold")

@@ -92,11 +92,15 @@ def character_width(character: str) -> float:
     return 0.75 if character.isupper() else 0.55
 
 
-def show_classes(axis: Axis, class_names: Sequence[str]) -> None:
-    """Name the classes 0, 1, ... on an axis; long names below an axis are rotated by 90 degrees."""
+def show_classes(axis: Axis, class_names: Sequence[str], most: int = 26) -> None:
+    """Name the classes 0, 1, ... on an axis; long names below an axis are rotated by 90 degrees.
+
+    If there are more than `most`, only every second class is named, or every third, and so on.
+    """
     upwards = axis.axis_name == "x" and long_names(class_names)
-    ticks = range(len(class_names))
-    axis.set_ticks(ticks, [*map(shorten, class_names)], rotation=90 if upwards else 0)
+    ticks = range(0, len(class_names), -(-len(class_names) // most))
+    names = [shorten(class_names[tick]) for tick in ticks]
+    axis.set_ticks(ticks, names, rotation=90 if upwards else 0)
 
 
 def save_figure(figure: Figure, path: str | Path) -> None:

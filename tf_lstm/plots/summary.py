@@ -30,6 +30,8 @@ STYLES = ((BLUE, "o"), (ORANGE, "s"), (GREEN, "D"), ("black", "^"))  # colours, 
 LOSS_ROWS = {"every": "every row", "mean": "every row", "last": "the last row"}
 LESSON = "Without a loss after\nthe earlier rows, the\npredictions there\nare meaningless."
 RELIABILITY_ROWS = ((7, GREY), (10, ORANGE), (14, BLUE), (28, "black"))
+MOST_NUMBERS = 30  # of more classes, the numbers in the confusion matrix would be illegible
+MOST_CHARTS = 12  # of more classes, only the ten least accurate ones have a chart
 FEWEST_IMAGES = 20  # in a bin; the accuracy of fewer is mostly noise
 
 
@@ -110,12 +112,22 @@ def _plot_band(
 def _plot_accuracy_per_class(
     figure: SubFigure, statistics: RowStatistics, class_names: Sequence[str]
 ) -> None:
-    title = f"Accuracy for each {class_noun(class_names)} (grey: all images)"
+    correct, images = statistics.accuracy_by_row()
+    labels, which = [*range(len(class_names))], f"each {class_noun(class_names)}"
+    if len(labels) > MOST_CHARTS:
+        last = np.diagonal(statistics.confusion[-1]) / np.maximum(statistics.commits.sum(axis=1), 1)
+        labels, which = (
+            sorted(np.argsort(last, kind="stable")[:10].tolist()),
+            "the ten least accurate classes",
+        )
+    title = f"Accuracy for {which} (grey: all images)"
     figure.suptitle(title, x=0.012, ha="left", fontsize=9.5)
     # Long names are above the charts, digits in their corner.
     y, size = (1.05, 8) if long_names(class_names) else (0.08, 14)
-    correct, images = statistics.accuracy_by_row()
-    for label, axes in enumerate(figure.subplots(2, 5, sharex=True, sharey=True).flat):
+    grid = [*figure.subplots(2, -(-len(labels) // 2), sharex=True, sharey=True).flat]
+    for spare in grid[len(labels) :]:
+        spare.remove()
+    for label, axes in zip(labels, grid, strict=False):
         small_chart(axes)
         axes.plot(range(1, len(correct) + 1), 100 * correct / images, color=GREY, linewidth=1)
         _plot_band(axes, statistics, label, BLUE)
@@ -138,11 +150,12 @@ def _plot_commit_rows(axes: Axes, statistics: RowStatistics, class_names: Sequen
     scale.set_label(f"images of the {noun} (%)", fontsize=8)
     scale.ax.tick_params(labelsize=7)
     medians = [*map(median_commit_row, commits)]
-    axes.plot(medians, range(classes), "o", color=ORANGE, markeredgecolor="white", markersize=7)
+    size = min(7, 120 / classes)
+    axes.plot(medians, range(classes), "o", color=ORANGE, markeredgecolor="white", markersize=size)
     median = median_commit_row(commits.sum(axis=0))
     axes.set(xlabel=f"row (orange: median; of all images: {median:g})", ylabel=noun)
     axes.set_xticks(ROW_TICKS)
-    show_classes(axes.yaxis, class_names)
+    show_classes(axes.yaxis, class_names, most=20)
     axes.grid(visible=False)
 
 
@@ -169,12 +182,12 @@ def _plot_confusion(axes: Axes, statistics: RowStatistics, class_names: Sequence
     small_chart(axes, f"Last row with ≥ {100 * CONFUSED:.0f} % predicted as {another}")
     rows = statistics.last_confused_rows(CONFUSED)
     axes.imshow(rows, cmap="Oranges", vmin=0, vmax=len(statistics.confusion))
-    for label, predicted in np.argwhere(rows):
+    for label, predicted in np.argwhere(rows) if len(rows) <= MOST_NUMBERS else ():
         row = rows[label, predicted]
         style = {"ha": "center", "va": "center", "color": "white" if row > 20 else "black"}
-        axes.text(predicted, label, row, fontsize=8.5, **style)
+        axes.text(predicted, label, row, fontsize=min(8.5, 110 / len(rows)), **style)
     show_classes(axes.xaxis, class_names)
-    show_classes(axes.yaxis, class_names)
+    show_classes(axes.yaxis, class_names, most=20)
     axes.set(xlabel="predicted class", ylabel="label")
     axes.grid(visible=False)
 

@@ -92,7 +92,8 @@ class Run:
         """
         from tf_lstm.engines.build import build_model
 
-        model = build_model(self.recipe, self.settings.seed, engine)
+        classes = len(self.settings.data.class_names)
+        model = build_model(self.recipe, self.settings.seed, engine, num_classes=classes)
         self.restore_kept(self.checkpoints("kept", variables=model.variables_by_name))
         return model
 

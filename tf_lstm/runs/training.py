@@ -200,7 +200,11 @@ def trainer_of(
     _, total_steps = count_steps(settings.recipe, len(dataset.train.labels))
     with strategy.scope(), fits_in_memory():
         model = build_model(
-            settings.recipe, settings.seed, settings.engine, precision=settings.precision
+            settings.recipe,
+            settings.seed,
+            settings.engine,
+            precision=settings.precision,
+            num_classes=len(settings.data.class_names),
         )
         return new_trainer(model, dataset, total_steps, settings.seed, settings.shards)
 

@@ -68,7 +68,7 @@ class FlagParser(argparse.ArgumentParser):
 
     def add_data(
         self,
-        help: str = "a folder with MNIST's four IDX files, an mnist.npz, `mnist` to download it, "
+        help: str = "a folder, archive or file with MNIST or data like it, `mnist` to download it, "
         "`synthetic` for digits rendered from pen strokes, or `synthetic+PATH` for these with "
         "PATH's test images",
         shown: str = "$MNIST_DIR, else mnist, else synthetic",

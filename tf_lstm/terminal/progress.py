@@ -45,7 +45,7 @@ def describe_variables(variables_by_name: Mapping[str, "tf.Variable"]) -> str:
 
 
 def describe_classes(accuracy_per_class: Sequence[float], class_names: Sequence[str]) -> str:
-    """The accuracy of each class: in two lines, or in a line for each class if names are long."""
+    """The accuracy of each class: two lines for every ten, or one for each if names are long."""
     accuracies = [
         "-" if math.isnan(accuracy) else f"{100 * accuracy:.2f}%"  # a class without images
         for accuracy in accuracy_per_class
@@ -54,9 +54,10 @@ def describe_classes(accuracy_per_class: Sequence[float], class_names: Sequence[
     if width > 7:
         pairs = zip(class_names, accuracies, strict=True)
         return "\n".join(f"  {name:{width}}  {accuracy:>7}" for name, accuracy in pairs)
-    return (
-        f"  class     {''.join(f'{name:>8}' for name in class_names)}\n"
-        f"  accuracy  {''.join(f'{accuracy:>8}' for accuracy in accuracies)}"
+    return "\n".join(
+        f"  class     {''.join(f'{name:>8}' for name in class_names[start : start + 10])}\n"
+        f"  accuracy  {''.join(f'{each:>8}' for each in accuracies[start : start + 10])}"
+        for start in range(0, len(class_names), 10)
     )
 
 
