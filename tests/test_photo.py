@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from tf_lstm.data.photo import prepare_photo, stroke_width
+from tf_lstm.data.ink import stroke_width
+from tf_lstm.data.photo import read_photo
 from tf_lstm.data.synthetic import render_digits
 from tf_lstm.terminal.errors import UserError
 
@@ -17,9 +18,13 @@ def save(picture, tmp_path, name="digit.png", **options):
     return path
 
 
+def image_of(path):
+    return read_photo(path).image
+
+
 @pytest.fixture
 def prepared(tmp_path):
-    return prepare_photo(save(L, tmp_path))
+    return image_of(save(L, tmp_path))
 
 
 def extent(image, axis):
@@ -40,8 +45,8 @@ def test_an_image_in_mnists_format_is_hardly_changed(tmp_path):
     images, _ = render_digits(20, seed=4)
     changes = []
     for image in images:
-        once = prepare_photo(save(Image.fromarray(image), tmp_path))
-        twice = prepare_photo(save(Image.fromarray(once), tmp_path))
+        once = image_of(save(Image.fromarray(image), tmp_path))
+        twice = image_of(save(Image.fromarray(once), tmp_path))
         changes.append(np.abs(twice.astype(int) - once).mean())
     assert np.median(changes) < 1  # some are shifted by a pixel when their centre is rounded
 
@@ -69,25 +74,25 @@ def modes():
 
 @pytest.mark.parametrize(("mode", "picture"), list(modes()), ids=[mode for mode, _ in modes()])
 def test_every_png_mode(mode, picture, prepared, tmp_path):
-    difference = prepare_photo(save(picture, tmp_path)).astype(int) - prepared
+    difference = image_of(save(picture, tmp_path)).astype(int) - prepared
     assert np.abs(difference).max() <= 12
 
 
 @pytest.mark.parametrize("name", ["digit.jpg", "digit.gif", "digit.bmp", "digit.tif", "digit.webp"])
 def test_other_formats(name, prepared, tmp_path):
-    difference = prepare_photo(save(L, tmp_path, name)).astype(int) - prepared
+    difference = image_of(save(L, tmp_path, name)).astype(int) - prepared
     assert np.abs(difference).mean() < 4
 
 
 def test_paper_with_transparent_corners_stays_paper(prepared, tmp_path):
     dark = Image.fromarray(255 - np.asarray(L)).convert("RGBA")
     dark.paste((0, 0, 0, 0), (0, 0, 90, 12))
-    assert np.array_equal(prepare_photo(save(dark, tmp_path)), prepared)
+    assert np.array_equal(image_of(save(dark, tmp_path)), prepared)
 
 
 def test_shadow_and_grain_of_a_photo_are_removed(prepared, tmp_path, random):
     photo = 180 - 0.5 * np.asarray(L) + np.linspace(-12, 12, 90) + random.normal(0, 4, (120, 90))
-    difference = prepare_photo(save(Image.fromarray(photo.astype("u1")), tmp_path)) - prepared * 1.0
+    difference = image_of(save(Image.fromarray(photo.astype("u1")), tmp_path)) - prepared * 1.0
     assert np.abs(difference).mean() < 6
 
 
@@ -95,20 +100,20 @@ def test_a_photo_is_rotated_as_its_exif_data_say(prepared, tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6  # rotate clockwise
     rotated = L.transpose(Image.Transpose.ROTATE_90)
-    difference = prepare_photo(save(rotated, tmp_path, exif=exif)).astype(int) - prepared
+    difference = image_of(save(rotated, tmp_path, exif=exif)).astype(int) - prepared
     assert np.abs(difference).max() <= 12
 
 
 @pytest.mark.parametrize("size", [(5, 9), (2500, 3000)])
 def test_any_size(size, prepared, tmp_path):
-    image = prepare_photo(save(L.resize(size), tmp_path))
+    image = image_of(save(L.resize(size), tmp_path))
     assert 19 <= extent(image, 1) <= 21 and image.max() == 255
 
 
 def test_a_fine_pen_is_made_thicker(tmp_path):
     fine = Image.new("L", (300, 300), 255)
     ImageDraw.Draw(fine).line([(60, 40), (220, 40), (120, 260)], fill=0, width=2)
-    image = prepare_photo(save(fine, tmp_path))
+    image = image_of(save(fine, tmp_path))
     assert 1.3 < stroke_width(image / 255) < 2.5 and (image > 200).sum() > 40
 
 
@@ -132,7 +137,7 @@ def test_a_transparent_picture_is_blank(tmp_path):
 
 def refused(path, word):
     with pytest.raises(UserError) as caught:
-        prepare_photo(path)
+        image_of(path)
     assert str(path) in str(caught.value) and word in str(caught.value)
     assert str(caught.value).count("\n") == 0
 
