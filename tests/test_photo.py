@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
 from tf_lstm.data.ink import stroke_width
 from tf_lstm.data.photo import read_photo
@@ -93,7 +93,7 @@ def test_paper_with_transparent_corners_stays_paper(prepared, tmp_path):
 def test_shadow_and_grain_of_a_photo_are_removed(prepared, tmp_path, random):
     photo = 180 - 0.5 * np.asarray(L) + np.linspace(-12, 12, 90) + random.normal(0, 4, (120, 90))
     difference = image_of(save(Image.fromarray(photo.astype("u1")), tmp_path)) - prepared * 1.0
-    assert np.abs(difference).mean() < 6
+    assert np.abs(difference).mean() < 8
 
 
 def test_a_photo_is_rotated_as_its_exif_data_say(prepared, tmp_path):
@@ -122,6 +122,104 @@ def test_stroke_width():
     ink[10:90, 40:47] = 1
     # A line 7 wide and 80 long, along the columns, where the outline is not overestimated.
     assert stroke_width(ink) == pytest.approx(2 * 560 / (174 * np.pi / 4))
+
+
+# ---- Disturbances: what is around the digit does not change how it is prepared
+
+SIZE = (240, 320)  # width and height of a page
+PAGE = Image.new("L", SIZE, 220)
+ImageDraw.Draw(PAGE).line([(90, 100), (150, 100), (100, 220)], fill=50, width=12, joint="curve")
+
+
+def page(change=lambda draw: None, light=1.0):
+    """The page with a 7, on which `change` draws, under this light."""
+    picture = PAGE.copy()
+    change(ImageDraw.Draw(picture))
+    return Image.fromarray((np.asarray(picture) * light).astype(np.uint8))
+
+
+def squares(draw):
+    for place in range(15, 320, 30):
+        draw.line([(place, 0), (place + 4, 320)], fill=110, width=2)
+        draw.line([(0, place), (240, place + 4)], fill=110, width=2)
+
+
+def desk(draw):
+    for strip in [(0, 0, 240, 30), (0, 0, 20, 320), (200, 0, 240, 320), (0, 280, 240, 320)]:
+        draw.rectangle(strip, fill=20)
+
+
+CHANGES = {
+    "squared paper": squares,
+    "a desk around the sheet": desk,
+    "a box around the digit": lambda draw: draw.rectangle((60, 70, 180, 250), outline=50, width=4),
+    "specks": lambda draw: [
+        draw.ellipse((x, y, x + 8, y + 8), fill=50) for x, y in [(20, 20), (190, 60), (30, 290)]
+    ],
+    "a dot near a corner": lambda draw: draw.ellipse((8, 8, 30, 30), fill=30),
+}
+
+
+@pytest.fixture
+def undisturbed(tmp_path):
+    return image_of(save(page(), tmp_path))
+
+
+def assert_alike(picture, expected, tmp_path):
+    difference = image_of(save(picture, tmp_path)).astype(int) - expected
+    assert np.abs(difference).mean() < 8
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_what_is_around_the_digit_is_removed(change, undisturbed, tmp_path):
+    assert_alike(page(change), undisturbed, tmp_path)
+
+
+def test_light_may_fall_to_a_third_on_one_side(undisturbed, tmp_path):
+    assert_alike(page(light=np.linspace(1, 0.35, 240)), undisturbed, tmp_path)
+
+
+def test_salt_and_pepper_noise_is_removed(undisturbed, tmp_path, random):
+    pixels = np.asarray(page())
+    hit = random.random(pixels.shape) < 0.02
+    noisy = np.where(hit, 255 * random.integers(0, 2, pixels.shape), pixels)
+    assert_alike(Image.fromarray(noisy.astype(np.uint8)), undisturbed, tmp_path)
+
+
+def test_red_ink_on_green_of_the_same_brightness(undisturbed, tmp_path):
+    ink = page().point(lambda grey: 255 * (grey < 128)).convert("L")
+    green, red = Image.new("RGB", SIZE, (16, 125, 40)), Image.new("RGB", SIZE, (200, 40, 40))
+    assert_alike(Image.composite(red, green, ink), undisturbed, tmp_path)
+
+
+def test_an_outline_on_transparency_belongs_to_the_digit(undisturbed, tmp_path):
+    shape = page().point(lambda grey: 255 * (grey < 128)).convert("L")
+    inner = shape.filter(ImageFilter.MinFilter(5))
+    assert_alike(Image.merge("RGBA", [inner, inner, inner, shape]), undisturbed, tmp_path)
+
+
+def test_a_digit_that_touches_the_edge_is_read_with_a_doubt(undisturbed, tmp_path):
+    cropped = page().crop((60, 70, 180, 221))
+    assert_alike(cropped, undisturbed, tmp_path)
+    assert "edge" in read_photo(tmp_path / "digit.png").doubt
+
+
+def test_a_clear_picture_has_no_doubt_and_faint_ink_has_one(tmp_path):
+    assert read_photo(save(page(), tmp_path)).doubt is None
+    faint = page().point(lambda grey: 190 + grey // 8)
+    assert read_photo(save(faint, tmp_path)).doubt
+
+
+@pytest.mark.parametrize("shift", [(70, 0), (-70, 20)])
+def test_two_digits_are_refused(shift, tmp_path):
+    both = ImageChops.darker(page(), ImageChops.offset(page(), *shift))
+    refused(save(both, tmp_path), "more than one")
+
+
+def test_a_picture_of_a_phone_in_heic_is_named(tmp_path):
+    path = tmp_path / "IMG_1.HEIC"
+    path.write_bytes(b"\0\0\0\x18ftypheic" + bytes(100))
+    refused(path, "HEIC")
 
 
 @pytest.mark.parametrize("grey", [0, 128, 255])

@@ -76,7 +76,9 @@ def find_digit(brightness: np.ndarray) -> Digit | None:
     for _ in range(3):
         if not (depth > grain).any():
             return None
-        threshold = max(otsu_threshold(255 * depth[depth > grain]) / 255, grain)
+        threshold = otsu_threshold(255 * depth[depth > grain].clip(0, 1)) / 255
+        # If all that is dark is ink, Otsu's threshold would split the ink.
+        threshold = max(min(threshold, depth.max() / 2), grain)
         cleaned = remove_lines(depth, max(0.6 * threshold, grain))
         components = connected_components(cleaned > threshold)
         inside = [each for each in components if not touches_edge(each, brightness.shape)]
@@ -89,7 +91,7 @@ def find_digit(brightness: np.ndarray) -> Digit | None:
     is_ink = paint(chosen, depth.shape)
     level = float(np.median(depth[is_ink]))
     width = stroke_width(is_ink)
-    paper = min(noise, level / 2)
+    paper = min(noise if min(depth.shape) <= SMALL else grain, level / 2)
     ink = np.clip((cleaned - paper) / (level - paper), 0, 1) * grow(is_ink, 2)
     main, *parts = chosen
     others = [each for each in inside if each not in chosen and not surrounds(each, main)]
@@ -312,10 +314,10 @@ def looks_like_ink(part: Component, brightness: np.ndarray) -> bool:
 def belongs(part: Component, box: tuple[int, ...], main: Component) -> bool:
     """Whether a component is a part of the digit whose bounding box is `box`, and no speck."""
     gap = distance(part.box, box)
-    if gap == 0:
-        return len(part.rows) > 0.015 * len(main.rows)
-    is_near = gap <= 0.15 * main.extent and len(part.rows) > 0.06 * len(main.rows)
-    return is_near and stroke_width(own_mask(part)) < SOLID * part.extent
+    least, farthest = (0.015, 0) if gap == 0 else (0.06, 0.15)
+    if len(part.rows) < least * len(main.rows) or gap > farthest * main.extent:
+        return False
+    return stroke_width(own_mask(part)) < SOLID * part.extent
 
 
 def distance(box: tuple[int, ...], other: tuple[int, ...]) -> int:

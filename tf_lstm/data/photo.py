@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image, ImageFilter, ImageOps, UnidentifiedImageError
 
 from tf_lstm.data.files import SIZE
-from tf_lstm.data.ink import LONG, SMALL, SOLID, find_digit, stroke_width
+from tf_lstm.data.ink import LONG, SMALL, SOLID, Digit, find_digit, stroke_width
 from tf_lstm.data.synthetic import BOX
 from tf_lstm.terminal.errors import UserError
 from tf_lstm.terminal.startup import quiet_libraries
@@ -53,17 +53,28 @@ def read_photo(path: str | Path) -> Photo:
             digits.
     """
     brightness = choose_brightness(*read_picture(path))
-    digit = find_digit(brightness)
-    if digit is None or digit.length < LONG or digit.extent < min(brightness.shape) / 5:
-        # Light ink is tried too. The wrong one of the two readings finds pieces of paper between
-        # lines, such as the inside of a 0, which are rather spots than lines.
-        readings = [each for each in (digit, find_digit(1 - brightness)) if each is not None]
-        if not readings:
-            raise UserError(f"{path} is blank: choose a picture with a digit on it.")
-        digit = max(readings, key=lambda each: (each.length, each.extent))
+    digit, doubt = best_reading(brightness), None
+    if digit is None:
+        margin = np.median(brightness)
+        digit = best_reading(np.pad(brightness, 2, constant_values=margin))
+        doubt = "the digit touches the edge of the picture"
+    if digit is None:
+        raise UserError(f"{path} is blank: choose a picture with a digit on it.")
     if digit.twin:
         raise UserError(f"{path} shows more than one digit: crop it to one.")
-    return Photo(center(digit.ink), digit.doubt)
+    return Photo(center(digit.ink), doubt or digit.doubt)
+
+
+def best_reading(brightness: np.ndarray) -> Digit | None:
+    """The digit in dark ink or in light ink, whichever is rather made of lines.
+
+    The wrong reading finds pieces of paper between the lines, such as the inside of a 0.
+    """
+    dark = find_digit(brightness)
+    if dark and dark.length == LONG and dark.extent > min(brightness.shape) / 5:
+        return dark
+    found = [each for each in (dark, find_digit(1 - brightness)) if each is not None]
+    return max(found, key=lambda each: (each.length, each.extent), default=None)
 
 
 def read_picture(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
