@@ -20,6 +20,7 @@ from saved_runs import write_digits
 from worker_processes import finish, start
 
 from tf_lstm.data.dataset import load_dataset
+from tf_lstm.data.synthetic import render_digits
 from tf_lstm.evaluation import row_predictions
 from tf_lstm.published_systems import KERAS_30, STACKED_32
 from tf_lstm.recipes import QUICK, RECIPES
@@ -35,6 +36,7 @@ sys.path.insert(0, str(SCRIPTS / "benchmarks"))
 
 import epoch
 import keras_controls
+import photos
 import whole_command
 from systems import SYSTEMS, available_systems
 
@@ -276,6 +278,18 @@ def test_an_ensemble_predicts_with_the_mean_of_its_networks(quick, succeed, digi
     accuracy = f"{100 * np.mean(mean.argmax(axis=1) == test.labels):.2f}"
     line = rf"^\| the mean of these 2 \| \d+\.\d+ \| {accuracy} \|$"
     assert re.search(line, output, re.M) and re.search(line, path.read_text(), re.M)
+
+
+@pytest.mark.parametrize("kind", [photos.PLAIN, "squared paper, strong lines"])
+def test_a_picture_of_a_kind_depends_on_its_seed_and_is_read(kind):
+    image = render_digits(1, seed=3)[0][0]
+    first, again, other = (photos.read_one(kind, image, [seed]) for seed in (1, 1, 2))
+    assert first.content == again.content != other.content
+    assert not first.refused and np.abs(first.image.astype(int) - image).mean() < 25
+
+
+def test_photos_of_an_unknown_kind_are_refused(call):
+    refused(call("benchmarks/photos.py", "--kind", "no such kind"), "--kind")
 
 
 def test_networks_of_an_ensemble_share_their_data(quick, succeed, call, digits, tmp_path):

@@ -20,7 +20,7 @@ from test_data import idx_bytes, make_arrays, write_npz
 from tf_lstm.data.dataset import load_dataset
 from tf_lstm.data.files import ARRAYS, entry_of, read_data
 from tf_lstm.data.formats import read_arrays
-from tf_lstm.data.photo import FORMATS, prepare_photo
+from tf_lstm.data.photo import FORMATS, read_photo
 from tf_lstm.data.synthetic import render_digits
 from tf_lstm.terminal.errors import UserError
 
@@ -133,7 +133,7 @@ def test_pictures(kind, each_case, tmp_path):
 
     def test(source):
         path.write_bytes(damage(content.getvalue(), source))
-        image = read_or_refuse(lambda: prepare_photo(path), path)
+        image = read_or_refuse(lambda: read_photo(path), path).image
         if image is not None:
             assert image.shape == (28, 28) and image.dtype == np.uint8 and image.max() > 0
         return image is not None

@@ -297,6 +297,7 @@ def test_quiet_prints_only_the_result(call_script, data_folder, tmp_path):
         ("benchmarks/keras_controls.py", "--recipe"),
         ("benchmarks/reference_networks.py", "--epochs"),
         ("benchmarks/ensemble.py", "--output"),
+        ("benchmarks/photos.py", "--kind"),
     ],
 )
 def test_help_does_not_import_tensorflow(script, flag, run_script, tmp_path):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from tf_lstm.data.photo import prepare_photo
+from tf_lstm.data.photo import read_photo
 from tf_lstm.data.strokes import SHAPES
 from tf_lstm.data.synthetic import (
     COLUMN_WIDTH,
@@ -80,7 +80,7 @@ def test_labels_match_the_strokes(digits, digit, character, tmp_path):
         page = Image.new("L", (150, 150))
         ImageDraw.Draw(page).text((50, 10), character, 255, font, stroke_width=1)
         page.save(tmp_path / "page.png")
-        differences = images - prepare_photo(tmp_path / "page.png")
+        differences = images - read_photo(tmp_path / "page.png").image
         nearest = labels[(differences**2).sum(axis=(1, 2)).argsort()[:9]]
         read.append(np.bincount(nearest).argmax())
     assert digit in read

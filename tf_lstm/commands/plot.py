@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from tf_lstm.data.dataset import Dataset, Split, load_dataset
-from tf_lstm.data.photo import prepare_photo
+from tf_lstm.data.photo import read_photo
 from tf_lstm.evaluation import row_predictions
 from tf_lstm.inside import contributions, evidence, gates_and_states, importance, saliency
 from tf_lstm.model import RowClassifier
@@ -67,7 +67,8 @@ def plot_image(flags: argparse.Namespace, run: Run) -> tuple[Figure | None, str]
         raise UserError(f"--layer {flags.layer} is too large: {run.folder} has {recipe.layers}.")
     model = run.kept_model()
     if flags.image is not None:
-        image, label = prepare_photo(flags.image), None
+        photo = read_photo(flags.image)
+        image, label = photo.image, None
         title = f"{Path(flags.image).name}, as the network sees it"
     else:
         dataset = load_run_data(run, flags.data)
@@ -78,6 +79,8 @@ def plot_image(flags: argparse.Namespace, run: Run) -> tuple[Figure | None, str]
     probabilities = row_predictions(model, image[None])[0]  # (time steps, classes)
     prediction = Prediction(image, label, probabilities, title, run.settings.data.class_names)
     result = f"{title}: {prediction.summarize()}"
+    if flags.image is not None and photo.doubt:
+        result += f"\n{flags.image} may be misread: {photo.doubt}."
     if flags.kind == "animate":
         save_animation(prediction, flags.output)
         return None, result
