@@ -180,15 +180,18 @@ def colour(ink: np.ndarray, paper: tuple[int, ...], pen: tuple[int, ...]) -> np.
 
 
 def plain(image: np.ndarray, random: Random) -> bytes:
+    """Nothing but the digit."""
     return encode(draw(make_sheet(image, random).ink, random))
 
 
 def side_light(image: np.ndarray, random: Random) -> bytes:
+    """Brightness falls to 35 % on one side."""
     ink = make_sheet(image, random).ink
     return encode(draw(ink, random) * (1 - 0.65 * falling(ink.shape, random)))
 
 
 def shadow(image: np.ndarray, random: Random) -> bytes:
+    """A soft shadow, as of a hand."""
     ink = make_sheet(image, random).ink
     shade = blob(ink.shape, random, (0.2, 0.6))
     return encode(draw(ink, random) * (1 - random.uniform(0.4, 0.65) * shade))
@@ -209,11 +212,13 @@ def lined(squared: bool, depths: tuple[float, float]) -> Callable[[np.ndarray, R
 
 
 def box_around(image: np.ndarray, random: Random) -> bytes:
+    """A box is drawn around the digit."""
     sheet = make_sheet(image, random, share=(0.25, 0.55))
     return encode(draw(np.maximum(sheet.ink, frame(sheet, random)[0]), random))
 
 
 def cropped_to_box(image: np.ndarray, random: Random) -> bytes:
+    """A box is drawn around the digit, and the picture is cropped to it."""
     sheet = make_sheet(image, random, share=(0.25, 0.55))
     lines, (left, top, right, bottom) = frame(sheet, random)
     picture = draw(np.maximum(sheet.ink, lines), random)
@@ -223,6 +228,7 @@ def cropped_to_box(image: np.ndarray, random: Random) -> bytes:
 
 
 def scanner_edge(image: np.ndarray, random: Random) -> bytes:
+    """One or two sides are dark."""
     sheet = make_sheet(image, random, share=(0.25, 0.6))
     picture = draw(sheet.ink, random)
     for side in random.choice(4, random.integers(1, 3), replace=False):
@@ -234,6 +240,7 @@ def scanner_edge(image: np.ndarray, random: Random) -> bytes:
 
 
 def dark_desk(image: np.ndarray, random: Random) -> bytes:
+    """The paper lies on a dark desk."""
     sheet = make_sheet(image, random, share=(0.25, 0.5))
     height, width = sheet.ink.shape
     left, top, right, bottom = sheet.box
@@ -249,11 +256,13 @@ def dark_desk(image: np.ndarray, random: Random) -> bytes:
 
 
 def fifteen_specks(image: np.ndarray, random: Random) -> bytes:
+    """15 dark specks."""
     sheet = make_sheet(image, random)
     return encode(draw(np.maximum(sheet.ink, specks(sheet, random, 15)), random))
 
 
 def dot_in_corner(image: np.ndarray, random: Random) -> bytes:
+    """One dark dot near a corner."""
     sheet = make_sheet(image, random, share=(0.25, 0.6))
     height, width = sheet.ink.shape
     radius = sheet.line * random.uniform(0.4, 0.9)
@@ -287,6 +296,7 @@ def pencil(light: float, depth: float, fine: bool) -> Callable[[np.ndarray, Rand
 
 
 def outlined(image: np.ndarray, random: Random) -> bytes:
+    """White ink with a black outline on a transparent ground."""
     sheet = make_sheet(image, random)
     opaque = Image.fromarray(np.uint8(255 * sheet.ink))
     line = 2 * max(round(sheet.line * random.uniform(0.1, 0.25)), 1) + 1
@@ -295,6 +305,7 @@ def outlined(image: np.ndarray, random: Random) -> bytes:
 
 
 def two_colours(image: np.ndarray, random: Random) -> bytes:
+    """Ink of two colours on a transparent ground."""
     sheet = make_sheet(image, random)
     pens = [random.integers(0, 256, 3) for _ in range(2)]
     place = falling(sheet.ink.shape, random)[..., np.newaxis]
@@ -304,6 +315,7 @@ def two_colours(image: np.ndarray, random: Random) -> bytes:
 
 
 def whiteboard(image: np.ndarray, random: Random) -> bytes:
+    """A coloured marker on a whiteboard that reflects a lamp."""
     ink = make_sheet(image, random).ink
     pen = [(20, 30, 150), (180, 20, 30), (20, 20, 20), (10, 110, 50)][random.integers(4)]
     board = colour(ink, (205, 208, 210), pen) * (1 - 0.25 * falling(ink.shape, random))[..., None]
@@ -312,16 +324,19 @@ def whiteboard(image: np.ndarray, random: Random) -> bytes:
 
 
 def red_on_green(image: np.ndarray, random: Random) -> bytes:
+    """Red ink on green paper of the same brightness."""
     pens = [(200, 40, 40), (16, 125, 40)]  # of the same brightness, 88 of 255
     picture = colour(make_sheet(image, random).ink, pens[1], pens[0])
     return encode(picture + random.normal(0, 0.008, picture.shape))
 
 
 def light_on_dark(image: np.ndarray, random: Random) -> bytes:
+    """Chalk on a board."""
     return encode(1 - draw(make_sheet(image, random).ink, random))
 
 
 def exif_rotated(image: np.ndarray, random: Random) -> bytes:
+    """A JPEG that is to be rotated before it is shown."""
     picture = draw(make_sheet(image, random).ink, random)
     exif = Image.Exif()
     exif[0x0112] = 6  # rotate clockwise
@@ -329,19 +344,23 @@ def exif_rotated(image: np.ndarray, random: Random) -> bytes:
 
 
 def sixteen_bits(image: np.ndarray, random: Random) -> bytes:
+    """A PNG of 16 bits."""
     picture = draw(make_sheet(image, random).ink, random)
     return save(Image.fromarray(np.uint16(np.clip(picture, 0, 1) * 65535)))
 
 
 def jpeg_20(image: np.ndarray, random: Random) -> bytes:
+    """A JPEG of low quality."""
     return encode(draw(make_sheet(image, random).ink, random), "JPEG", quality=20)
 
 
 def tiny(image: np.ndarray, random: Random) -> bytes:
+    """The digit is 5 % of the page."""
     return encode(draw(make_sheet(image, random, share=(0.05, 0.06), size=(500, 1500)).ink, random))
 
 
 def rotated(image: np.ndarray, random: Random) -> bytes:
+    """The digit is rotated by up to 15 degrees."""
     return encode(draw(make_sheet(image, random, degrees=15).ink, random))
 
 

@@ -71,42 +71,53 @@ def find_digit(brightness: np.ndarray) -> Digit | None:
     depth = ink_depth(brightness)
     noise = 6 * float(np.median(np.abs(depth)))
     grain = max(noise, LEAST_CONTRAST)
-    # What touches the picture's edge, such as a desk, may be darker than the ink. It is discarded,
-    # and the threshold is then chosen for the rest.
+    # What touches the picture's edge, such as a desk, may be darker than the ink. If there is no
+    # digit yet, it is discarded, and the threshold is chosen for the rest.
     for _ in range(3):
         if not (depth > grain).any():
             return None
-        threshold = otsu_threshold(255 * depth[depth > grain].clip(0, 1)) / 255
-        # If all that is dark is ink, Otsu's threshold would split the ink.
-        threshold = max(min(threshold, depth.max() / 2), grain)
+        threshold = ink_threshold(depth, grain)
         cleaned = remove_lines(depth, max(0.6 * threshold, grain))
         components = connected_components(cleaned > threshold)
         inside = [each for each in components if not touches_edge(each, brightness.shape)]
-        chosen = choose_components(inside, brightness)
-        if chosen:
+        if chosen := choose_components(inside, brightness):
             break
         depth = np.where(grow(paint(components, depth.shape), 2), 0, depth)
     else:
         return None
     is_ink = paint(chosen, depth.shape)
     level = float(np.median(depth[is_ink]))
-    width = stroke_width(is_ink)
     paper = min(noise if min(depth.shape) <= SMALL else grain, level / 2)
     ink = np.clip((cleaned - paper) / (level - paper), 0, 1) * grow(is_ink, 2)
+    length = min(float(is_ink.sum()) / stroke_width(is_ink) ** 2, LONG)
     main, *parts = chosen
-    others = [each for each in inside if each not in chosen and not surrounds(each, main)]
-    others = [each for each in others if resemble(each, main)]
+    others = [each for each in inside if each not in chosen and resemble(each, main)]
+    others = [each for each in others if not surrounds(each, main)]
     twins = [each for each in (*others, *parts) if are_two_digits(each, main)]
-    doubt = None
+    has_twin = any(looks_like_ink(each, brightness) for each in twins)
+    return Digit(ink, length, main.extent, has_twin, doubt_about(others, level, noise))
+
+
+def ink_threshold(depth: np.ndarray, grain: float) -> float:
+    """The depth above which a pixel is ink; below, it may be a shadow or a light printed line."""
+    threshold = otsu_threshold(255 * depth[depth > grain].clip(0, 1)) / 255
+    # If all that is dark is ink, Otsu's threshold would split the ink.
+    return max(min(threshold, float(depth.max()) / 2), grain)
+
+
+def doubt_about(others: list[Component], level: float, noise: float) -> str | None:
+    """Why a digit may be misread.
+
+    Args:
+        others: components of similar size that are no parts of it.
+        level: the depth of its ink.
+        noise: the depth that the paper's grain may reach.
+    """
     if others:
-        doubt = "there is something else of similar size in it"
-    elif level < 2 * LEAST_CONTRAST:
-        doubt = "the ink differs little from the paper"
-    elif noise > level / 3:
-        doubt = "the paper is not uniform"
-    length = min(float(is_ink.sum()) / width**2, LONG)
-    twin = any(looks_like_ink(each, brightness) for each in twins)
-    return Digit(ink, length, main.extent, twin, doubt)
+        return "there is something else of similar size in it"
+    if level < 2 * LEAST_CONTRAST:
+        return "the ink differs little from the paper"
+    return "the paper is not uniform" if noise > level / 3 else None
 
 
 # ---- Background
