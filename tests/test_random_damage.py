@@ -133,9 +133,10 @@ def test_pictures(kind, each_case, tmp_path):
 
     def test(source):
         path.write_bytes(damage(content.getvalue(), source))
-        image = read_or_refuse(lambda: read_photo(path), path).image
-        if image is not None:
+        photo = read_or_refuse(lambda: read_photo(path), path)
+        if photo is not None:
+            image = photo.image
             assert image.shape == (28, 28) and image.dtype == np.uint8 and image.max() > 0
-        return image is not None
+        return photo is not None
 
     each_case(test)
