@@ -36,8 +36,8 @@ def test_results_are_found_by_what_was_trained():
 
 
 def test_the_table_has_a_line_for_each_length_and_cell():
-    lines = [line.split(" | ") for line in cells_table(RESULTS, USUAL).splitlines()[2:]]
-    assert [line[:2] for line in lines] == [["| 28", "lstm"], ["| 196", "gru"]]
+    lines = [line.strip("| ").split(" | ") for line in cells_table(RESULTS, USUAL).splitlines()[2:]]
+    assert [line[:2] for line in lines] == [["28", "lstm"], ["196", "gru"]]
     assert lines[0][2] == lines[0][4] == "96.00 ± 1.41"
     assert lines[1][2:5] == ["61.00, 1 seed", "0.001", "73.00 ± 2.83"]
 

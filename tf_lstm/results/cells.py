@@ -50,7 +50,7 @@ def cells_table(results: Sequence[Result], usual_rate: float) -> str:
     """A Markdown table: a line for each length and cell, with both learning rates."""
     columns = (
         f"time steps | cell | test accuracy, %, learning rate {usual_rate:g} | chosen rate | "
-        "test accuracy, %, chosen rate | seconds of training"
+        "test accuracy, %, chosen rate"
     )
     usual = results_with(results, forget_bias=1.0, row_order="reading")
     rows = []
@@ -66,10 +66,9 @@ def cells_table(results: Sequence[Result], usual_rate: float) -> str:
                 mean_and_sd(test_accuracies(results_with(own, learning_rate=usual_rate))),
                 f"{rate:g}",
                 mean_and_sd(test_accuracies(results_with(own, learning_rate=rate))),
-                f"{statistics.median(each.seconds for each in own):.0f}",
             )
             rows.append(row)
-    return markdown_table(columns, "rlrrrr", rows)
+    return markdown_table(columns, "rlrrr", rows)
 
 
 def biases_table(results: Sequence[Result]) -> str:
