@@ -228,7 +228,14 @@ def test_tables_of_labels_and_pixels(tmp_path, arrays, header, ending):
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"label,name\n1,a\n", b"1," * 784 + b"x\n", b"1," * 784 + b"1\n1,2\n"]
+    "content",
+    [
+        b"",
+        b"label,name\n1,a\n",
+        b"1," * 783 + b"1\n",
+        b"1," * 784 + b"x\n",
+        b"1," * 784 + b"1\n1,2\n",
+    ],
 )
 def test_a_wrong_table_is_named(tmp_path, arrays, content):
     (tmp_path / "mnist_train.csv").write_bytes(content)
@@ -244,6 +251,7 @@ def test_archives_are_read_without_unpacking_them(tmp_path, arrays, ending):
         with zipfile.ZipFile(path, "w") as archive:
             for file in folder.iterdir():
                 archive.write(file, f"gzip/{file.name}")
+                archive.writestr(f"__MACOSX/gzip/._{file.name}", b"a Mac's attributes")
     else:
         with tarfile.open(path, "w:gz" if ending.endswith("gz") else "w") as archive:
             archive.add(folder, "MNIST/raw")

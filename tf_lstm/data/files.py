@@ -202,6 +202,8 @@ def group(entries: list[Entry]) -> dict[str, list[Entry]]:
     groups: dict[str, list[Entry]] = {}
     for entry in sorted(entries, key=lambda entry: (len(entry.path.parts), entry.path)):
         part, folder = part_of(entry.path.name), entry.path.parent
+        if any(each.startswith((".", "__MACOSX")) for each in entry.path.parts):
+            continue  # a Mac's archives hold such a file beside every other one
         if part.split and (part.kind or entry.path.name.lower().endswith(TABLES)):
             if part_of(folder.name)[:2] == part[:2]:  # a folder that is named like its only file
                 folder = folder.parent

@@ -168,6 +168,8 @@ def read_csv(where: str, file: Any) -> dict[str, np.ndarray]:
         separator = next((each for each in ",;\t " if first.count(each) == SIZE * SIZE), None)
         if separator is None:
             columns = max(map(first.count, ",;\t ")) + 1
+            if columns == SIZE * SIZE:  # as in a competition's test.csv
+                raise UserError(f"{where} has pixels without labels: name a table with labels.")
             raise UserError(
                 f"{where} has {columns} columns, not a label and {SIZE * SIZE} pixels in each line."
             )
