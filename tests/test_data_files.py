@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import os
 import pickle
 import re
 import tarfile
@@ -57,6 +58,22 @@ def test_compression_is_recognized_by_the_content(tmp_path, arrays):
     first.write_bytes(gzip.compress(first.read_bytes()))
     second.rename(tmp_path / f"{second.name}.gz")
     assert_holds(load_dataset(tmp_path), arrays)
+
+
+def test_a_pipe_and_a_device_are_not_waited_for(tmp_path, arrays):
+    write_idx(tmp_path, arrays)
+    os.mkfifo(tmp_path / "t10k-images.idx3-ubyte")
+    assert_holds(load_dataset(tmp_path), arrays)
+    for path in (tmp_path / "t10k-images.idx3-ubyte", Path("/dev/zero")):
+        assert_refused(path, "neither")
+
+
+def test_a_path_that_does_not_exist_is_not_searched_for_elsewhere(tmp_path, arrays):
+    (tmp_path / "raw").mkdir()
+    write_idx(tmp_path / "raw", arrays)
+    for name in ("none", "none/raw", "raw/none", "mnist"):
+        with pytest.raises(UserError, match=f"{name} does not exist"):
+            load_dataset(tmp_path / name)
 
 
 def test_names_in_capitals_and_of_second_downloads(tmp_path, arrays):
@@ -211,7 +228,14 @@ def test_tables_of_labels_and_pixels(tmp_path, arrays, header, ending):
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"label,name\n1,a\n", b"1," * 784 + b"x\n", b"1," * 784 + b"1\n1,2\n"]
+    "content",
+    [
+        b"",
+        b"label,name\n1,a\n",
+        b"1," * 783 + b"1\n",
+        b"1," * 784 + b"x\n",
+        b"1," * 784 + b"1\n1,2\n",
+    ],
 )
 def test_a_wrong_table_is_named(tmp_path, arrays, content):
     (tmp_path / "mnist_train.csv").write_bytes(content)
@@ -227,6 +251,7 @@ def test_archives_are_read_without_unpacking_them(tmp_path, arrays, ending):
         with zipfile.ZipFile(path, "w") as archive:
             for file in folder.iterdir():
                 archive.write(file, f"gzip/{file.name}")
+                archive.writestr(f"__MACOSX/gzip/._{file.name}", b"a Mac's attributes")
     else:
         with tarfile.open(path, "w:gz" if ending.endswith("gz") else "w") as archive:
             archive.add(folder, "MNIST/raw")

@@ -21,7 +21,7 @@ def read_class_names(data: Path) -> tuple[str, ...]:
     Raises:
         UserError: the file is not text in UTF-8, or does not have one valid name on each line.
     """
-    path = (data if data.is_dir() else data.parent) / FILE
+    path = names_file(data)
     if not exists(path):
         return ()
     try:
@@ -36,6 +36,11 @@ def read_class_names(data: Path) -> tuple[str, ...]:
             "characters: correct or delete it."
         )
     return names
+
+
+def names_file(data: Path) -> Path:
+    """Where the names of the classes of a folder or file may be."""
+    return (data if data.is_dir() else data.parent) / FILE
 
 
 def name_classes(
@@ -65,7 +70,7 @@ def name_classes(
         return (own if are_names(own) else tuple(numbers)), first
     if len(names) < count:
         raise UserError(
-            f"{data.parent / FILE if data.is_file() else data / FILE} must hold {count} names, one "
+            f"{names_file(data)} must hold {count} names, one "
             f"for each class, not {len(names)}: correct or delete it."
         )
     return names, first

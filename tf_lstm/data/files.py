@@ -110,9 +110,9 @@ def read_data(path: Path, content: bytes | None = None) -> Data:
             raw: Any = io.BytesIO(content)
             entry = Entry(str(path), PurePosixPath(path.name), partial(io.BufferedReader, raw))
             return assemble(path, [entry], [])
-        root = next((each for each in (path, *path.parents) if exists(each)), path)
+        root = find_root(path)
         chosen = path.relative_to(root).as_posix() if root != path else ""
-        entries = list_entries(root)
+        entries = list_entries(root, DEPTH if root == path else 0)
         if not chosen and root.is_file() and len(entries) == 1:
             return read_file(root, entries[0])
         return assemble(path, choose_files(path, root, chosen, entries), entries)
@@ -121,13 +121,32 @@ def read_data(path: Path, content: bytes | None = None) -> Data:
         raise UserError(f"{error.filename or path} cannot be read ({reason}).") from error
 
 
-def list_entries(root: Path) -> list[Entry]:
-    """The files in a folder or in an archive, or the file itself."""
+def find_root(path: Path) -> Path:
+    """The folder or file that a path names, or in which it names one of several data sets.
+
+    Raises:
+        UserError: there is none.
+    """
+    if exists(path):
+        if path.is_dir() or path.is_file():
+            return path
+        raise UserError(f"{path} is neither a folder nor a file: name one with the data.")
+    for root in path.parents:
+        if root.is_file() or (root == path.parent and root.is_dir()):
+            return root
+    raise does_not_exist(path)
+
+
+def does_not_exist(path: Path) -> UserError:
+    """The error for a path at which nothing is."""
+    return UserError(f"{path} does not exist: name a folder or file with the data.")
+
+
+def list_entries(root: Path, depth: int) -> list[Entry]:
+    """The files in a folder and in those below it, in an archive, or the file itself."""
     if root.is_dir():
-        return [*entries_of_folder(root)]
-    if root.is_file():
-        return entries_of_archive(root) or [entry_of(root, root.parent)]
-    return []
+        return [*entries_of_folder(root, depth)]
+    return entries_of_archive(root) or [entry_of(root, root.parent)]
 
 
 def entry_of(path: Path, root: Path) -> Entry:
@@ -137,13 +156,16 @@ def entry_of(path: Path, root: Path) -> Entry:
     )
 
 
-def entries_of_folder(root: Path) -> Iterator[Entry]:
-    """The files in a folder and in the folders below it, without hidden ones."""
+def entries_of_folder(root: Path, most: int) -> Iterator[Entry]:
+    """The files in a folder and in the folders below it, `most` deep, without hidden ones."""
     os.listdir(root)  # raises what `os.walk` would hide
     for folder, folders, files in os.walk(root, followlinks=True):
         depth = len(Path(folder).relative_to(root).parts)
-        folders[:] = sorted(f for f in folders if not f.startswith(".") and depth < DEPTH)
-        yield from (entry_of(Path(folder, file), root) for file in sorted(files) if file[0] != ".")
+        folders[:] = sorted(f for f in folders if not f.startswith(".") and depth < most)
+        for file in sorted(files):
+            path = Path(folder, file)
+            if not file.startswith(".") and os.path.isfile(path):  # a pipe would never end
+                yield entry_of(path, root)
 
 
 def entries_of_archive(path: Path) -> list[Entry]:
@@ -180,6 +202,8 @@ def group(entries: list[Entry]) -> dict[str, list[Entry]]:
     groups: dict[str, list[Entry]] = {}
     for entry in sorted(entries, key=lambda entry: (len(entry.path.parts), entry.path)):
         part, folder = part_of(entry.path.name), entry.path.parent
+        if any(each.startswith((".", "__MACOSX")) for each in entry.path.parts):
+            continue  # a Mac's archives hold such a file beside every other one
         if part.split and (part.kind or entry.path.name.lower().endswith(TABLES)):
             if part_of(folder.name)[:2] == part[:2]:  # a folder that is named like its only file
                 folder = folder.parent
@@ -203,7 +227,7 @@ def choose_files(path: Path, root: Path, chosen: str, entries: list[Entry]) -> l
             if chosen.lower() in (name.lower(), PurePosixPath(name).name.lower())
         }
         if not groups:
-            raise UserError(f"{path} does not exist: name a folder or file with the data.")
+            raise does_not_exist(path)
     complete = {name: files for name, files in groups.items() if not missing_parts(files)}
     if "." in complete:  # MNIST's own names, in the folder itself
         return complete["."]
@@ -227,18 +251,21 @@ def choose_files(path: Path, root: Path, chosen: str, entries: list[Entry]) -> l
 
 def refuse_others(path: Path, entries: list[Entry]) -> None:
     """Raise a UserError that says what there is instead of a data set, if that is known."""
+    pictures = 0
     for entry in entries[:20]:
         if entry.path.name.lower().endswith(ARCHIVES):
             raise UserError(f"{path} holds an archive: name it, as in {entry.where}.")
         with entry.open() as file:
             start = file.read(32)
         if start.startswith(PICTURES):
-            raise UserError(
-                f"{path} holds pictures ({entry.path}): convert them with the lines of Python in "
-                "scripts/README.md, under Data."
-            )
-        if start:
+            pictures += 1
+        elif start:
             refuse_foreign(entry.where, start)
+    if 2 * pictures > len(entries[:20]):
+        raise UserError(
+            f"{path} holds pictures, such as {entries[0].path}: convert them with the lines of "
+            "Python in scripts/README.md, under Data."
+        )
 
 
 def lacks(path: Path, part: tuple[str, str]) -> UserError:

@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -167,14 +168,17 @@ def read_csv(where: str, file: Any) -> dict[str, np.ndarray]:
         separator = next((each for each in ",;\t " if first.count(each) == SIZE * SIZE), None)
         if separator is None:
             columns = max(map(first.count, ",;\t ")) + 1
+            if columns == SIZE * SIZE:  # as in a competition's test.csv
+                raise UserError(f"{where} has pixels without labels: name a table with labels.")
             raise UserError(
                 f"{where} has {columns} columns, not a label and {SIZE * SIZE} pixels in each line."
             )
         fields = [field.strip(' "\r\n').lower() for field in first.split(separator)]
         has_names = not is_number(fields[0])
         label = next((fields.index(name) for name in ("label", "class") if name in fields), 0)
-        lines = text if has_names else io.StringIO(first + text.read())
-        table = np.loadtxt(lines, np.float32, delimiter=separator, quotechar='"', ndmin=2)
+        line = text.readline(100_000) if has_names else first
+        dtype = np.float32 if "." in line else np.int16  # integers are read ten times as fast
+        table = np.loadtxt(chain([line], text), dtype, delimiter=separator, quotechar='"', ndmin=2)
     except ValueError as error:
         raise UserError(
             f"{where} does not hold a label and {SIZE * SIZE} numbers in each line ({error})."
