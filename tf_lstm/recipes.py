@@ -126,7 +126,7 @@ EXPERIMENTS = (
     derive(DEFAULT, "steps-196", "on 196 steps of 4 pixels", time_steps=196),
 )
 
-# An image as 784 time steps of one pixel. Half an hour in mixed precision.
+# An image as 784 time steps of one pixel. 99.0 % (one seed, mixed precision), an hour on one core.
 PIXELS = replace(
     QUICK,
     name="pixels",
