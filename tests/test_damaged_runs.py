@@ -41,7 +41,7 @@ def trained(tmp_path, runs_folder, monkeypatch):
     with create_run(tmp_path / "trained", settings) as run:
         trained = Session(run, trainer, DATASET, quiet=True)
         run.write_result(trained.train())
-    monkeypatch.setattr(build, "build_model", lambda *arguments: trainer.model)
+    monkeypatch.setattr(build, "build_model", lambda *arguments, **options: trainer.model)
     return trained
 
 

@@ -334,7 +334,7 @@ BAD_FLAGS = [
     ("reproduce_results.py", ["--seeds", "0"], "--seeds"),
     ("reproduce_results.py", ["--output", "results.txt"], "--output"),
     ("reproduce_results.py", ["--recipe", "wrong"], "--recipe"),
-    ("plot_row_predictions.py", ["--digit", "10"], "--digit"),
+    ("plot_row_predictions.py", ["--digit", "62"], "--digit"),
     ("plot_row_predictions.py", ["--index", "-1"], "--index"),
     ("plot_row_predictions.py", ["--index", "1", "--digit", "2"], "not allowed"),
     ("plot_row_predictions.py", ["--depth", "--summary"], "not allowed"),
