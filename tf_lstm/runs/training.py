@@ -35,9 +35,11 @@ from tf_lstm.runs.settings import Device, RunData, RunSettings
 from tf_lstm.settings import Precision, Recipe
 from tf_lstm.terminal.errors import UserError
 from tf_lstm.terminal.progress import describe_data
+from tf_lstm.terminal.versions import require_package
 from tf_lstm.train_loop import count_steps
 from tf_lstm.train_step import Trainer
 
+MUON_KERAS = "3.13"  # the oldest version whose Muon has separate weight decays
 Report = Callable[[Run, Dataset, Evaluation], None]
 
 
@@ -81,6 +83,7 @@ def train_run(
         UserError: the folder cannot be used, or the training failed.
         ValueError: the engine does not exist, or does not fit the recipe.
     """
+    require_optimizer(recipe)
     data = dataset() if callable(dataset) else dataset
     precision = choose_precision(precision, engine, recipe)
     compared = compared_settings(recipe, data, seed, engine, precision)
@@ -132,6 +135,7 @@ def resume_run(
     writes = is_chief(open_run(folder).settings.strategy)
     with reopen_run(folder) if writes else contextlib.nullcontext(open_run(folder)) as run:
         settings = run.settings
+        require_optimizer(settings.recipe)
         if run.is_finished:
             raise UserError(f"{run.folder} is finished already: there is nothing to resume.")
         dataset = load_dataset(data or settings.data.source, settings.recipe.validation)
@@ -179,6 +183,15 @@ def finish(run: Run, trainer: Trainer, dataset: Dataset, quiet: bool, report: Re
 
     session.train(write_results)
     return run
+
+
+def require_optimizer(recipe: Recipe) -> None:
+    """Raise a UserError if the installed Keras is too old for the recipe's optimizer."""
+    if recipe.optimizer == "muon":
+        remedy = "update it, which takes Python 3.11 or newer, or choose another recipe"
+        require_package(
+            "keras", MUON_KERAS, remedy, f"the optimizer of the recipe {recipe.name} (muon)"
+        )
 
 
 def describe_training(settings: RunSettings, dataset: Dataset, quiet: bool) -> None:
