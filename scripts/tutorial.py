@@ -94,7 +94,7 @@ for _ in range(epochs):
     for start in range(0, len(order) - batch_size + 1, batch_size):  # leaves out a smaller batch
         batch = order[start : start + batch_size]
         loss, accuracy = traced_step(train_images[batch], train_labels[batch])
-        step = int(optimizer.iterations)
+        step = int(optimizer.iterations.numpy())
         if step % 100 == 1 or step == total_steps:
             print(f"step {step:3}  loss {loss:.3f}  accuracy on this batch {100 * accuracy:5.1f} %")
 print(f"trained in {time.monotonic() - started:.0f} s")

@@ -8,12 +8,13 @@ import socket
 import threading
 import zipfile
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tf_lstm.data import dataset as dataset_module
 from tf_lstm.data import download
+from tf_lstm.data import synthetic as synthetic_module
 from tf_lstm.data.dataset import choose_held_out, load_dataset
 from tf_lstm.data.files import ARRAYS
 from tf_lstm.data.synthetic import render_digits
@@ -159,14 +160,21 @@ def test_real_mnist():
     assert dataset.test.labels[:5].tolist() == [7, 2, 1, 0, 4]
 
 
-def render_fewer(monkeypatch):
-    monkeypatch.setattr(
-        dataset_module, "render_digits", lambda count, seed: render_digits(count // 100, seed)
-    )
+@pytest.fixture
+def fewer_digits(monkeypatch, tmp_path):
+    """A hundredth of the synthetic digits; returns a list of the numbers that were rendered."""
+    rendered = []
+
+    def render(count, seed):
+        rendered.append(count)
+        return render_digits(count // 100, seed)
+
+    monkeypatch.setattr(synthetic_module, "render_digits", render)
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    return rendered
 
 
-def test_synthetic_digits(monkeypatch):
-    render_fewer(monkeypatch)
+def test_synthetic_digits(fewer_digits):
     dataset = load_dataset("synthetic")
     assert dataset.name == "synthetic digits (not MNIST)" and dataset.source == "synthetic"
     assert [len(split.images) for split in (dataset.train, dataset.validation, dataset.test)] == [
@@ -176,8 +184,58 @@ def test_synthetic_digits(monkeypatch):
     ]
 
 
-def test_synthetic_digits_tested_on_other_data(tmp_path, monkeypatch):
-    render_fewer(monkeypatch)
+def test_synthetic_digits_are_rendered_once(fewer_digits):
+    first, again = load_dataset("synthetic"), load_dataset("synthetic")
+    assert fewer_digits == [60_000, 10_000] and again.checksum == first.checksum
+    np.testing.assert_array_equal(again.train.images, first.train.images)
+    assert again.train.labels.dtype == np.int32
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[:-50])
+
+
+def flip_a_bit(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def make_text(path):
+    path.write_text("no archive")
+
+
+def save_one_array(path):
+    with open(path, "wb") as file:
+        np.save(file, np.ones(3))
+
+
+def of_another_version(path):
+    with np.load(path) as archive:
+        np.savez(path, **{**archive, "code": "older", "x_test": archive["x_train"]})
+
+
+@pytest.mark.parametrize(
+    "damage", [cut, flip_a_bit, make_text, save_one_array, of_another_version, Path.unlink]
+)
+def test_synthetic_digits_are_rendered_again_if_their_file_cannot_be_used(
+    damage, fewer_digits, tmp_path
+):
+    checksum = load_dataset("synthetic").checksum
+    (path,) = (tmp_path / "keras").rglob("*.npz")
+    damage(path)
+    fewer_digits.clear()
+    assert load_dataset("synthetic").checksum == checksum
+    assert load_dataset("synthetic").checksum == checksum
+    assert fewer_digits == [60_000, 10_000]
+
+
+def test_synthetic_digits_need_no_cache(fewer_digits, tmp_path):
+    (tmp_path / "keras").write_text("a file instead of the folder")
+    assert load_dataset("synthetic").checksum == load_dataset("synthetic").checksum
+
+
+def test_synthetic_digits_tested_on_other_data(tmp_path, fewer_digits, monkeypatch):
     arrays = make_arrays()
     path = write_npz(tmp_path / "mine.npz", arrays)
     synthetic, dataset = load_dataset("synthetic"), load_dataset(f"synthetic+{path}")
@@ -198,8 +256,7 @@ def test_synthetic_digits_tested_on_other_data(tmp_path, monkeypatch):
 # Bad data: paths.
 
 
-def test_test_images_do_not_exist(tmp_path, monkeypatch):
-    render_fewer(monkeypatch)
+def test_test_images_do_not_exist(tmp_path, fewer_digits):
     with pytest.raises(UserError, match="nowhere does not exist"):
         load_dataset(f"synthetic+{tmp_path / 'nowhere'}")
 
@@ -437,10 +494,9 @@ def test_requested_mnist_is_never_replaced_by_synthetic_digits(tmp_path, monkeyp
 
 
 def test_synthetic_digits_replace_an_unreachable_mnist_with_a_note(
-    tmp_path, monkeypatch, serve, capsys
+    tmp_path, monkeypatch, serve, fewer_digits, capsys
 ):
     set_download(monkeypatch, tmp_path, NOWHERE)
-    render_fewer(monkeypatch)
     assert load_dataset().name == "synthetic digits (not MNIST)"
     output = capsys.readouterr()
     assert "using synthetic digits" in output.err

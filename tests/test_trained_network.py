@@ -104,6 +104,36 @@ def crash_in_first_save(checkpoints):
     return crashing
 
 
+def test_training_starts_from_an_exported_archive(trained, dataset, runs_folder, monkeypatch):
+    archive = export(trained, runs_folder / "model.npz")
+    whole, same = (trained.folder.with_name(name) for name in ("from-run", "from-archive"))
+    train_run(dataset, RECIPE, whole, initial_weights=trained.folder, quiet=True)
+    train_run(dataset, RECIPE, same, initial_weights=archive, quiet=True)
+    assert open_run(same).settings.initial_weights == str(archive)
+    assert_same_run(same, whole)
+
+
+ARRAYS = {"weights['in']": np.ones((3, 2))}
+NO_WEIGHTS = {
+    "missing": lambda path: None,
+    "text": lambda path: path.write_text("no archive"),
+    "cut": lambda path: path.write_bytes(b"PK\x03\x04"),
+    "a single array": lambda path: np.save(open(path, "wb"), np.ones(3)),
+    "integers": lambda path: np.savez(path, **{name: [1] for name in ARRAYS}),
+    "not finite": lambda path: np.savez(path, **{name: [np.nan] for name in ARRAYS}),
+    "another network": lambda path: np.savez(path, **ARRAYS),
+}
+
+
+@pytest.mark.parametrize("write", NO_WEIGHTS.values(), ids=NO_WEIGHTS)
+def test_an_archive_without_these_weights_is_refused(write, dataset, runs_folder, tmp_path):
+    path, folder = tmp_path / "model.npz", runs_folder / "other"
+    write(path)
+    with pytest.raises(UserError, match="model.npz"):
+        train_run(dataset, RECIPE, folder, initial_weights=path, quiet=True)
+    assert not folder.exists()
+
+
 @pytest.mark.parametrize(
     "changes, word", [({"units": 4}, "196 × 4"), ({"cell": "gru"}, "lstm"), ({"layers": 2}, "here")]
 )

@@ -23,3 +23,10 @@ The rest builds on it and is not needed to understand it:
     alphabet        a second example: what a time step is, and what state is
     terminal        flags, progress, errors, atomic files
 """
+
+import sys
+
+if sys.version_info < (3, 10):  # noqa: UP036  # other modules could not even be imported
+    running = ".".join(map(str, sys.version_info[:3]))
+    print(f"Python {running} is too old: make an environment with 3.10 to 3.13.", file=sys.stderr)
+    sys.exit(2)

@@ -15,18 +15,28 @@ class NonFiniteGradientError(ArithmeticError):
     """A gradient is infinite or not a number; no weight was updated with it."""
 
 
-class Muon(tf.keras.optimizers.Muon):
+def new_muon(
+    recipe: Recipe, learning_rate: float | tf.keras.optimizers.schedules.LearningRateSchedule
+) -> tf.keras.optimizers.Optimizer:
     """Orthogonalized steps (Jordan et al. 2024) of the size of Adam's (Liu et al. 2025).
 
     Only matrices inside the network use these steps and weight decay. Biases and the output
     projection use Adam without weight decay, as the authors advise.
     """
 
-    def _should_use_adamw(self, variable: tf.Variable) -> bool:
-        # Keras' own method looks at a path, which a tf.Variable does not have. A GRU's bias is a
-        # matrix by its shape only.
-        is_matrix = len(variable.shape) == 2 and "bias" not in variable.name
-        return not is_matrix or variable.name.startswith(OUTPUT_WEIGHTS)
+    class Muon(tf.keras.optimizers.Muon):  # here, because older versions of Keras have none
+        def _should_use_adamw(self, variable: tf.Variable) -> bool:
+            # Keras' own method looks at a path, which a tf.Variable does not have. A GRU's bias is
+            # a matrix by its shape only.
+            is_matrix = len(variable.shape) == 2 and "bias" not in variable.name
+            return not is_matrix or variable.name.startswith(OUTPUT_WEIGHTS)
+
+    return Muon(
+        learning_rate,
+        epsilon=recipe.epsilon,
+        weight_decay=recipe.weight_decay,
+        adam_weight_decay=None,
+    )
 
 
 def new_optimizer(recipe: Recipe, total_steps: int) -> tf.keras.optimizers.Optimizer:
@@ -42,12 +52,7 @@ def new_optimizer(recipe: Recipe, total_steps: int) -> tf.keras.optimizers.Optim
             warmup_steps=warmup_steps,
         )
     if recipe.optimizer == "muon":
-        return Muon(
-            learning_rate,
-            epsilon=recipe.epsilon,
-            weight_decay=recipe.weight_decay,
-            adam_weight_decay=None,
-        )
+        return new_muon(recipe, learning_rate)
     optimizers = {"adam": tf.keras.optimizers.Adam, "rmsprop": tf.keras.optimizers.RMSprop}
     return optimizers[recipe.optimizer](learning_rate, epsilon=recipe.epsilon)
 

@@ -12,11 +12,10 @@ import numpy as np
 from tf_lstm.data.class_names import DIGITS, name_classes
 from tf_lstm.data.download import find_or_download_mnist
 from tf_lstm.data.files import Arrays, Data, read_data
-from tf_lstm.data.synthetic import render_digits
+from tf_lstm.data.synthetic import synthetic_digits
 from tf_lstm.terminal.errors import UserError
 
 MNIST_CHECKSUM = "06b0d1f124c4e5fa796686ade41a9b778edacc8622f2195a352ef479ad44fc16"
-SYNTHETIC_SEEDS = (0, 1)  # for the training and the test digits
 TESTED_ON = "synthetic+"  # in a source: the source of the test images follows
 
 
@@ -82,9 +81,7 @@ def load_dataset(source: str | Path | None = None, validation: bool = True) -> D
     found = find_data(source)
     if found is None:
         name, used_source = "synthetic digits (not MNIST)", "synthetic"
-        train_seed, test_seed = SYNTHETIC_SEEDS
-        digits = (*render_digits(60_000, train_seed), *render_digits(10_000, test_seed))
-        data, names = Data(digits), DIGITS
+        data, names = Data(synthetic_digits()), DIGITS
     elif isinstance(found, bytes):
         name, used_source, names = "MNIST", "mnist", DIGITS
         data = read_data(Path("mnist.npz"), found)

@@ -27,7 +27,7 @@ def find_or_download_mnist() -> Path | bytes:
         UserError: the cached file cannot be read or has another hash; it may be the user's own and
             is not deleted.
     """
-    path = Path(os.path.expanduser(os.environ.get("KERAS_HOME") or "~/.keras"), "datasets", NAME)
+    path = cached(NAME)
     if os.path.exists(path):
         require_undamaged(path)
         return path
@@ -41,6 +41,11 @@ def find_or_download_mnist() -> Path | bytes:
         print(note, file=sys.stderr)
         return content
     return path
+
+
+def cached(name: str) -> Path:
+    """The path of a file in Keras' cache of data sets."""
+    return Path(os.path.expanduser(os.environ.get("KERAS_HOME") or "~/.keras"), "datasets", name)
 
 
 def require_undamaged(path: Path) -> None:

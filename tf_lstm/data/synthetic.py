@@ -6,11 +6,21 @@ of random width. No pixel comes from MNIST. The shapes and the numbers below wer
 networks trained on such digits classify MNIST's training images.
 """
 
+import contextlib
+import hashlib
+import io
+import zipfile
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 
-from tf_lstm.data.files import SIZE
+from tf_lstm.data.download import cached, save
+from tf_lstm.data.files import SIZE, Arrays
 from tf_lstm.data.strokes import SHAPES
 
+TRAIN, TEST = (60_000, 0), (10_000, 1)  # number of digits, seed
+NAMES = ("x_train", "y_train", "x_test", "y_test")  # in the file that keeps them
 BOX = 20  # pixels; a digit is fitted into a square of this size, as in MNIST
 COLUMN_WIDTH = 0.75  # of the grid of the control points; its rows have height 1
 PEN_WIDTH = 2.6  # pixels
@@ -26,6 +36,30 @@ ROTATION = 0.08  # radians
 WARP = 0.5  # rows, of the longest waves
 LOG_PEN_WIDTH = 0.3  # natural logarithm
 SHIFT = 0.3  # pixels
+
+
+def synthetic_digits() -> Arrays:
+    """The training and the test digits. They are rendered once, and kept beside MNIST's download.
+
+    A file there that is damaged, or from another version of this code, is replaced.
+    """
+    path = cached("synthetic_digits.npz")
+    code = hashlib.sha256()
+    for file in (__file__, Path(__file__).with_name("strokes.py")):
+        code.update(Path(file).read_bytes())
+    # Without a file that can be used, the digits are rendered; reading verifies the archive's CRCs.
+    unusable = (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile)
+    with contextlib.suppress(*unusable), np.load(path) as archive:
+        if archive["code"] == code.hexdigest():
+            train_images, train_labels, test_images, test_labels = (archive[n] for n in NAMES)
+            return train_images, train_labels, test_images, test_labels
+    digits = (*render_digits(*TRAIN), *render_digits(*TEST))
+    content = io.BytesIO()
+    arrays: dict[str, Any] = dict(zip(NAMES, digits, strict=True))
+    np.savez(content, code=code.hexdigest(), **arrays)
+    with contextlib.suppress(OSError):  # where nothing can be written, they are rendered each time
+        save(content.getvalue(), path)
+    return digits
 
 
 def render_digits(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -62,8 +62,9 @@ def parse_flags(description: str | None) -> argparse.Namespace:
     flag("--precision", "`mixed_bfloat16` computes matrix products in bfloat16, the rest "
          "in float32, for `--engine folded`; `auto` takes the faster one here", shown="float32",
          choices=(*PRECISIONS, "auto"))  # fmt: skip
-    flag("--initial-weights", "start from the weights of a finished run, to train it for longer or "
-         "on other data", shown="random values", metavar="FOLDER")  # fmt: skip
+    flag("--initial-weights", "start from the weights of a finished run or of an exported "
+         "MODEL.npz, to train them for longer or on other data", shown="random values",
+         metavar="FOLDER")  # fmt: skip
     flag("--resume", "continue an interrupted run with its own settings", nargs="?", const="",
          shown="the newest run", metavar="FOLDER")  # fmt: skip
     flag("--device", "`cpu` leaves a GPU unused", shown="a GPU if there is one", choices=("cpu",))

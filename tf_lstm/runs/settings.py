@@ -49,7 +49,7 @@ class RunSettings:
     strategy: Annotated[str, STRATEGIES] = "none"
     replicas: Annotated[int, 1, 1024] = 1
     device: Device | None = None  # "cpu": a GPU was left unused
-    initial_weights: str | None = None  # the folder of the run whose kept weights it started from
+    initial_weights: str | None = None  # the run's folder or the archive that it started from
     versions: dict[str, str] = field(default_factory=dict)  # of the packages and of this code
 
     def __post_init__(self) -> None:

@@ -26,8 +26,8 @@ from tf_lstm.engines.distribution import count_shards, new_strategy, new_trainer
 from tf_lstm.engines.names import EngineName
 from tf_lstm.engines.precision import choose_precision
 from tf_lstm.evaluation import Evaluation
-from tf_lstm.model import RowClassifier
 from tf_lstm.recipes import DEFAULT
+from tf_lstm.runs.initial_weights import assign_initial_weights
 from tf_lstm.runs.locate import absolute_path, create_run, open_run, reopen_run, require_free
 from tf_lstm.runs.run import Run
 from tf_lstm.runs.session import Session, fits_in_memory
@@ -35,9 +35,11 @@ from tf_lstm.runs.settings import Device, RunData, RunSettings
 from tf_lstm.settings import Precision, Recipe
 from tf_lstm.terminal.errors import UserError
 from tf_lstm.terminal.progress import describe_data
+from tf_lstm.terminal.versions import require_package
 from tf_lstm.train_loop import count_steps
 from tf_lstm.train_step import Trainer
 
+MUON_KERAS = "3.13"  # the oldest version whose Muon has separate weight decays
 Report = Callable[[Run, Dataset, Evaluation], None]
 
 
@@ -68,7 +70,7 @@ def train_run(
             precision is faster here, and the run keeps it.
         strategy, replicas: as for `engines.distribution.new_strategy`.
         device: recorded; "cpu" if GPUs were hidden when TensorFlow was imported.
-        initial_weights: the folder of a run whose kept weights this one starts from.
+        initial_weights: see `assign_initial_weights`.
         overwrite: delete a run that is already in the folder.
         quiet: print nothing.
         report: called with the evaluation of the test images, before the last files are written.
@@ -81,6 +83,7 @@ def train_run(
         UserError: the folder cannot be used, or the training failed.
         ValueError: the engine does not exist, or does not fit the recipe.
     """
+    require_optimizer(recipe)
     data = dataset() if callable(dataset) else dataset
     precision = choose_precision(precision, engine, recipe)
     compared = compared_settings(recipe, data, seed, engine, precision)
@@ -104,7 +107,7 @@ def train_run(
     describe_training(settings, data, quiet)
     trainer = trainer_of(settings, data, tf_strategy)  # what fails here leaves no folder behind
     if settings.initial_weights:
-        assign_weights(trainer.model, open_run(settings.initial_weights))
+        assign_initial_weights(trainer.model, settings.initial_weights)
     with create_run(folder if writes else scratch_folder(), settings, overwrite, writes) as run:
         if not writes:
             run = Run(run.folder, settings, shown=folder)
@@ -132,6 +135,7 @@ def resume_run(
     writes = is_chief(open_run(folder).settings.strategy)
     with reopen_run(folder) if writes else contextlib.nullcontext(open_run(folder)) as run:
         settings = run.settings
+        require_optimizer(settings.recipe)
         if run.is_finished:
             raise UserError(f"{run.folder} is finished already: there is nothing to resume.")
         dataset = load_dataset(data or settings.data.source, settings.recipe.validation)
@@ -153,7 +157,7 @@ def resume_run(
         describe_training(settings, dataset, quiet)
         trainer = trainer_of(settings, dataset, strategy)
         if settings.initial_weights and not compared["checkpoint"]:  # killed before the first one
-            assign_weights(trainer.model, open_run(settings.initial_weights))
+            assign_initial_weights(trainer.model, settings.initial_weights)
         if not writes:
             copy = Path(scratch_folder())
             shutil.copytree(run.folder, copy, dirs_exist_ok=True)
@@ -179,6 +183,15 @@ def finish(run: Run, trainer: Trainer, dataset: Dataset, quiet: bool, report: Re
 
     session.train(write_results)
     return run
+
+
+def require_optimizer(recipe: Recipe) -> None:
+    """Raise a UserError if the installed Keras is too old for the recipe's optimizer."""
+    if recipe.optimizer == "muon":
+        remedy = "update it, which takes Python 3.11 or newer, or choose another recipe"
+        require_package(
+            "keras", MUON_KERAS, remedy, f"the optimizer of the recipe {recipe.name} (muon)"
+        )
 
 
 def describe_training(settings: RunSettings, dataset: Dataset, quiet: bool) -> None:
@@ -207,33 +220,6 @@ def trainer_of(
             num_classes=len(settings.data.class_names),
         )
         return new_trainer(model, dataset, total_steps, settings.seed, settings.shards)
-
-
-def assign_weights(model: RowClassifier, run: Run) -> None:
-    """Give a model the kept weights of a run.
-
-    Raises:
-        UserError: the run's network has other variables.
-    """
-    if run.recipe.cell != model.recipe.cell:
-        raise UserError(
-            f"The initial weights in {run.folder} are those of the cell '{run.recipe.cell}': add "
-            f"--set cell={run.recipe.cell}."
-        )
-    theirs = run.kept_model("gates").variables_by_name
-    ours = model.variables_by_name
-    for name in dict.fromkeys((*ours, *theirs)):
-        shapes = [
-            " × ".join(map(str, variables[name].shape)) if name in variables else "missing"
-            for variables in (theirs, ours)
-        ]
-        if shapes[0] != shapes[1]:
-            raise UserError(
-                f"The initial weights in {run.folder} do not fit: {name} is {shapes[0]} there and "
-                f"{shapes[1]} here. Choose another run, or settings like its own."
-            )
-    for name, variable in ours.items():
-        variable.assign(theirs[name])
 
 
 def compared_settings(

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
 
+from tf_lstm.terminal.versions import require_packages
+
 
 def cores() -> int:
     """The number of processor cores that this process may use."""
@@ -62,7 +64,11 @@ def import_tensorflow(device: str | None = None) -> ModuleType:
 
     Args:
         device: "cpu" hides all GPUs; None uses them.
+
+    Raises:
+        UserError: a package is too old.
     """
+    require_packages()
     # At level 2, a machine without a GPU reports "failed call to cuInit" as an error. Real errors
     # also raise an exception. Some messages are written before the level is read.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
