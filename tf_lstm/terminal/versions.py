@@ -11,7 +11,9 @@ REQUIREMENTS = Path(__file__).resolve().parents[2] / "requirements.txt"
 
 def require_packages() -> None:
     """Raise a UserError if a package is older than requirements.txt allows."""
-    for name, oldest in re.findall(r"^(\w+)>=([\d.]+)", REQUIREMENTS.read_text("utf-8"), re.M):
+    # A copy of the code need not have the file.
+    text = REQUIREMENTS.read_text("utf-8") if REQUIREMENTS.exists() else ""
+    for name, oldest in re.findall(r"^(\w+)>=([\d.]+)", text, re.M):
         require_package(name, oldest, "run `pip install -r requirements.txt`")
 
 
