@@ -86,8 +86,10 @@ def try_environment(environment: Path, folder: Path) -> tuple[list[str], list[st
         options = {"capture_output": True, "text": True, "env": variables}
         return subprocess.run(command, cwd=folder / "copy", **options)
 
-    names = shutil.ignore_patterns(".*", "runs")
-    shutil.copytree(REPOSITORY, folder / "copy", ignore=names, dirs_exist_ok=True)
+    for name in ("tf_lstm", "scripts", "tests", "figures/gallery/default"):
+        shutil.copytree(REPOSITORY / name, folder / "copy" / name)
+    for name in ("README.md", "requirements.txt"):
+        shutil.copy(REPOSITORY / name, folder / "copy")
     versions = python("-c", PRINT_VERSIONS).stdout.split()
     python("-c", DIGITS, str(folder / "digits.npz"))
     for command in (*COMMANDS, MUON):
