@@ -17,6 +17,7 @@ from tf_lstm.terminal.exit import run_script
 from tf_lstm.terminal.files import write_text_atomically
 from tf_lstm.terminal.flags import FlagParser
 from tf_lstm.terminal.progress import short_path
+from tf_lstm.terminal.startup import quiet_libraries
 
 SCRIPTS = Path(__file__).resolve().parent
 PAGES = ("tutorial", "inside_the_lstm")
@@ -31,7 +32,7 @@ class Cell(NamedTuple):
 
 
 def cells_of(script: str) -> list[Cell]:
-    """The cells of a script: its docstring as text, and a heading and code for each `# %%`."""
+    """The cells of a script: its docstring as text, and a text and code for each `# %%`."""
     docstring, *parts = re.split(r"^# %% ", script, flags=re.M)
     title, _, rest = docstring.strip().strip('"').partition("\n")
     cells = [Cell("markdown", f"# {title.rstrip('.')}\n{rest}".strip())]
@@ -39,9 +40,15 @@ def cells_of(script: str) -> list[Cell]:
         lines = part.strip().splitlines()
         # The comment goes on in the next lines.
         end = next((at for at, line in enumerate(lines) if at and not line.startswith("# ")), None)
-        heading = " ".join([lines[0], *(line.removeprefix("# ") for line in lines[1:end])])
-        cells += [Cell("markdown", f"## {heading}"), Cell("code", "\n".join(lines[end:]).strip())]
+        text = " ".join([lines[0], *(line.removeprefix("# ") for line in lines[1:end])])
+        cells += [Cell("markdown", as_heading(text)), Cell("code", "\n".join(lines[end:]).strip())]
     return cells
+
+
+def as_heading(text: str) -> str:
+    """Markdown with the words before the first colon or full stop as the heading."""
+    heading, *rest = re.split(r"[:.] ", text, maxsplit=1)
+    return "\n\n".join([f"## {heading}", *(f"{each[0].upper()}{each[1:]}." for each in rest)])
 
 
 def make_notebook(page: str) -> str:
@@ -58,9 +65,9 @@ def make_notebook(page: str) -> str:
     }
     for number, (kind, text) in enumerate(cells_of((SCRIPTS / f"{page}.py").read_text("utf-8"))):
         notebook.cells.append(new[kind](text, id=str(number)))  # the same names each time
-    NotebookClient(
-        notebook, timeout=SECONDS, resources={"metadata": {"path": str(SCRIPTS)}}
-    ).execute()
+    folder = {"metadata": {"path": str(SCRIPTS)}}
+    with quiet_libraries(show_if_failed=True):  # the kernel's start-up messages
+        NotebookClient(notebook, timeout=SECONDS, resources=folder).execute()
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)  # the times of the cells
         if cell.cell_type == "code":  # without TensorFlow's messages about the machine

@@ -12,7 +12,13 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # no error about a missing GPU
 import matplotlib.pyplot as plt
 import numpy as np
-import tensorflow as tf
+
+terminal = os.dup(2)  # TensorFlow writes messages about the machine there while it is imported
+os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+try:
+    import tensorflow as tf
+finally:
+    os.dup2(terminal, 2)
 
 page = Path(globals().get("__file__", "tutorial.py")).resolve()  # cells have no __file__
 home = next((folder for folder in page.parents if (folder / "tf_lstm").is_dir()), page.parent)

@@ -48,11 +48,11 @@ def test_a_notebook_has_the_cells_of_its_script_and_their_outputs(page):
 
 def test_a_script_is_divided_at_its_headings():
     script = (
-        '"""A title.\n\nMore.\n"""\n\n# %% One, and\n# the rest\nx = 1\n# why\n\n# %% Two\ny = 2\n'
+        '"""A title.\n\nMore.\n"""\n\n# %% One: and\n# the rest\nx = 1\n# why\n\n# %% Two\ny = 2\n'
     )
     assert cells_of(script) == [
         Cell("markdown", "# A title\n\nMore."),
-        Cell("markdown", "## One, and the rest"),
+        Cell("markdown", "## One\n\nAnd the rest."),
         Cell("code", "x = 1\n# why"),
         Cell("markdown", "## Two"),
         Cell("code", "y = 2"),
