@@ -184,6 +184,19 @@ def test_cells_are_compared_at_the_usual_and_at_the_best_learning_rate(
     assert path.with_suffix(".md").read_text().strip() in output
 
 
+@pytest.mark.slow
+def test_a_recipe_is_trained_once_on_each_data_set(trainings, succeed, call, digits, tmp_path):
+    path = tmp_path / "data_sets.csv"
+    letters = write_digits(tmp_path / "letters.npz", 40, test_count=8)
+    flags = ("--output", path, "--seeds", 1, "--data", f"digits={digits}")
+    succeed("benchmarks/data_sets.py", *flags)
+    output = succeed("benchmarks/data_sets.py", *flags, f"letters={letters}")
+    assert [result.data for result in read_results(path, Result)] == ["digits", "letters"]
+    assert len(trainings) == 2 and path.with_suffix(".md").read_text().strip() in output
+    refused(call("benchmarks/data_sets.py", *flags, f"MNIST={letters}"), letters)
+    refused(call("benchmarks/data_sets.py", *flags, "letters"), "--data", "letters")
+
+
 def result_rate(result):
     return json.loads(result.settings)["learning_rate"]
 
