@@ -329,8 +329,8 @@ def test_whole_commands_are_measured_in_turn(
     monkeypatch.setattr(sys, "argv", ["whole_command.py", *flags])
     monkeypatch.setattr(whole_command, "measure", measure)
     whole_command.main()
-    rows = path.read_text().splitlines()[2:]
-    assert rows[0].startswith("| Keras fit") and rows[1].startswith("| this project, quick, cell |")
+    rows = [row for row in path.read_text().splitlines()[4:] if row]
+    assert rows[-1].startswith("| Keras fit") and "| this project, quick, cell |" in rows[-2]
     assert all("| 1.0 | 1.0-1.0 | 1.00 |" in row for row in rows)
 
 

@@ -6,7 +6,6 @@ round, so a machine that slows down slows all of them.
 
 import argparse
 import contextlib
-import importlib.util
 import json
 import math
 import statistics
@@ -15,20 +14,19 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from floors import MATRIX_SIZE
+from machine import describe_machine
 from systems import FLOORS, available_systems, count_operations
 
 from tf_lstm.terminal.errors import UserError
 from tf_lstm.terminal.exit import run_script
 from tf_lstm.terminal.files import write_markdown, write_text_atomically
 from tf_lstm.terminal.flags import FlagParser, number
-from tf_lstm.terminal.startup import cores
 from tf_lstm.terminal.tables import describe_times, markdown_table
 
 EPOCH = 60_000  # images; fewer are measured, and the seconds scaled up
@@ -150,13 +148,6 @@ def describe(result: Mapping[str, Any]) -> str:
         rows.append((f"*floor: {name}*", f"{floor:.1f}", "", f"{floor / median:.2f}", "", "", ""))
     columns = "system | epoch, s | range | ratio | 10,000 images, s | start-up, s | peak, MiB"
     return f"{settings}\n\n{markdown_table(columns, 'lrrrrrr', rows)}"
-
-
-def describe_machine() -> str:
-    """Cores and versions, in one line."""
-    packages = filter(importlib.util.find_spec, ("tensorflow", "keras", "numpy", "torch"))
-    versions = ", ".join(f"{package} {version(package)}" for package in packages)
-    return f"{cores()} cores; Python {sys.version.split()[0]}, {versions}"
 
 
 def main() -> None:

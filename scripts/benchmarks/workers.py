@@ -18,6 +18,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from machine import describe_machine
+
 from tf_lstm.recipes import DEFAULT
 from tf_lstm.terminal.errors import UserError
 from tf_lstm.terminal.exit import run_script
@@ -109,7 +111,8 @@ def main() -> None:
         return
     if not hasattr(os, "sched_getaffinity") or len(os.sched_getaffinity(0)) < 2:
         raise UserError("This needs Linux and two cores: run it on another machine.")
-    text = step_table(measure(1, flags.rounds), measure(2, flags.rounds))
+    table = step_table(measure(1, flags.rounds), measure(2, flags.rounds))
+    text = f"{describe_machine()}.\n\n{table}"
     print(text, end="")
     if flags.output:
         write_markdown(flags.output, text)
