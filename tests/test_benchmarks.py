@@ -359,8 +359,14 @@ def test_an_epoch_is_measured_in_a_process_for_each_system(monkeypatch, tmp_path
     systems = ["this project, folded", *epoch.FLOORS]
     monkeypatch.setattr(epoch, "available_systems", lambda: (systems, ["others: not measured"]))
     monkeypatch.setattr(epoch, "USUAL", USUAL)
-    monkeypatch.setattr(sys, "argv", ["epoch.py", "--quick", "--output", str(path)])
+    monkeypatch.setattr(epoch, "VARIATIONS", ())
+    monkeypatch.setattr(epoch, "INFERENCE_BATCHES", {1: 8, 30: 60})
+    flags = ["--images", "512", "--rounds", "1", "--output", str(path)]
+    monkeypatch.setattr(sys, "argv", ["epoch.py", *flags])
     epoch.main()
+    assert re.search(
+        r"^\| this project, folded \| \d+\.\d\d \| \d+\.\d\d \|$", path.read_text(), re.M
+    )
     assert len(re.findall(r"^\| this project, folded \| \d+\.\d \|", path.read_text(), re.M)) == 1
     (measured,) = json.loads(path.with_suffix(".json").read_text())
     assert list(measured["systems"]) == ["this project, folded"] and measured["settings"] == USUAL
@@ -374,4 +380,4 @@ def test_every_system_trains_and_infers(name):
     workload = SYSTEMS[name].build(USUAL, images, np.arange(8, dtype=np.int32))
     workload.first_step()
     workload.train()
-    workload.infer()
+    workload.infer(3)

@@ -24,7 +24,9 @@ class Evaluation:
     count: int  # images
 
 
-def in_batches(predict: Callable[[np.ndarray], tf.Tensor], images: np.ndarray) -> np.ndarray:
+def in_batches(
+    predict: Callable[[np.ndarray], tf.Tensor], images: np.ndarray, batch_size: int = BATCH_SIZE
+) -> np.ndarray:
     """`predict(batch)` for all images, several batches at a time, as one array.
 
     Raises:
@@ -32,7 +34,7 @@ def in_batches(predict: Callable[[np.ndarray], tf.Tensor], images: np.ndarray) -
     """
     if images.dtype != np.uint8:
         raise TypeError(f"images must be uint8, 0 to 255, not {images.dtype}")
-    batches = [images[start : start + BATCH_SIZE] for start in range(0, len(images), BATCH_SIZE)]
+    batches = [images[start : start + batch_size] for start in range(0, len(images), batch_size)]
     threads = tf.config.threading.get_inter_op_parallelism_threads() or os.cpu_count()
     with ThreadPoolExecutor(threads) as pool:  # TensorFlow computes without holding the GIL
         return np.concatenate(list(pool.map(lambda batch: predict(batch).numpy(), batches)))

@@ -35,12 +35,15 @@ USUAL = {"batch_size": 128, "units": 128, "layers": 1, "time_steps": 28}
 NOT_VARIED = ("this project, gates", "PyTorch nn.LSTM", "PyTorch, bfloat16")
 # Not measured with 4,096 units, since together they fill the memory: the cell alone takes 18 GB.
 TOO_LARGE = ("this project, cell", "Keras fit, LSTM", "Keras fit, LSTM, unrolled")
+TOO_LONG = ("Keras fit, LSTM, unrolled",)  # with 784 time steps, it is traced for minutes
 VARIATIONS: tuple[dict[str, int], ...] = (
-    *({"batch_size": size} for size in (100, 256, 1024, 4096)),
+    *({"batch_size": size} for size in (64, 100, 256, 1024, 4096)),
     *({"units": units} for units in (32, 512, 1024, 2048, 4096)),
     {"layers": 2},
-    *({"time_steps": steps} for steps in (14, 56)),
+    *({"time_steps": steps} for steps in (14, 56, 112, 196, 784)),
 )
+INFERENCE_BATCH = 500
+INFERENCE_BATCHES = {1: 500, 100: 10_000, 10_000: 10_000}  # size: images
 
 
 def parse_flags() -> argparse.Namespace:
@@ -80,7 +83,7 @@ class Worker:
         return line
 
     def measure(self, task: str) -> float:
-        """The seconds that "train" or "infer" takes."""
+        """The seconds that a task of systems.py takes."""
         with contextlib.suppress(BrokenPipeError):  # `next_line` reports a process that has ended
             print(task, file=self.process.stdin, flush=True)
         answer = json.loads(self.next_line())
@@ -108,7 +111,7 @@ def measure_in_turn(
     for counted in range(rounds + 1):
         for system, worker in workers.items():
             train = worker.measure("train")
-            infer = 0.0 if system in FLOORS else worker.measure("infer")
+            infer = 0.0 if system in FLOORS else worker.measure(f"{INFERENCE_BATCH}")
             if counted:
                 seconds[system]["train"].append(train * EPOCH / images)
                 seconds[system]["infer"].append(infer * 10_000 / images)
@@ -128,6 +131,33 @@ def measure_in_turn(
             for system in seconds
         },
     }
+
+
+def measure_inference(
+    systems: Sequence[str], batch_size: int, images: int, rounds: int, data: str
+) -> dict[str, list[float]]:
+    """The seconds to classify 10,000 images with each system, scaled up from `images`."""
+    workers = {system: Worker(system, USUAL, images, data) for system in systems}
+    seconds: dict[str, list[float]] = {system: [] for system in systems}
+    for counted in range(rounds + 1):
+        for system, worker in workers.items():
+            taken = worker.measure(f"{batch_size}")
+            if counted:
+                seconds[system].append(taken * 10_000 / images)
+    for worker in workers.values():
+        worker.process.communicate()
+    return seconds
+
+
+def describe_inference(measured: Mapping[int, Mapping[str, Sequence[float]]]) -> str:
+    """A Markdown table of `measure_inference`, with a column for each size of batches."""
+    columns = " | ".join(["system", *(f"batches of {size:,}" for size in measured)])
+    rows = [
+        (system, *(f"{statistics.median(each[system]):.2f}" for each in measured.values()))
+        for system in next(iter(measured.values()))
+    ]
+    table = markdown_table(columns, "l" + "r" * len(measured), rows)
+    return f"Seconds to classify 10,000 images, with the settings of the first table\n\n{table}"
 
 
 def describe(result: Mapping[str, Any]) -> str:
@@ -168,23 +198,35 @@ def main() -> None:
     )
     text, results = [introduction, *(f"{line}\n" for line in missing)], []
     print("\n".join(text), flush=True)
+
+    def report(table: str) -> None:
+        text.append(table)
+        print(table, flush=True)
+        if flags.output:  # after every table, so that an interruption loses only one
+            write_markdown(flags.output, "\n".join(text))
+            json_file = flags.output.with_suffix(".json")
+            write_text_atomically(json_file, json.dumps(results, indent=1) + "\n")
+
     with tempfile.TemporaryDirectory() as folder:
         data = str(Path(folder, "digits.npz"))
-        images, labels = render_digits(max(flags.images, 4096), seed=0)
+        images, labels = render_digits(max(flags.images, *INFERENCE_BATCHES.values()), seed=0)
         np.savez(data, images=images, labels=labels)
         for change in ({},) if flags.quick else ({}, *VARIATIONS):
             settings, count, rounds, compared = USUAL | change, flags.images, flags.rounds, systems
             if change:
                 count, rounds = images_to_measure(settings, count // 2), math.ceil(rounds / 2)
                 left_out = NOT_VARIED + (TOO_LARGE if settings["units"] > 2048 else ())
+                left_out += TOO_LONG if settings["time_steps"] > 196 else ()
                 compared = [system for system in systems if system not in left_out]
             results.append(measure_in_turn(compared, settings, count, rounds, data))
-            text.append(describe(results[-1]))
-            print(text[-1], flush=True)
-            if flags.output:  # after every table, so that an interruption loses only one
-                write_markdown(flags.output, "\n".join(text))
-                json_file = flags.output.with_suffix(".json")
-                write_text_atomically(json_file, json.dumps(results, indent=1) + "\n")
+            report(describe(results[-1]))
+        if not flags.quick:
+            compared = [system for system in systems if system not in FLOORS]
+            inference = {
+                size: measure_inference(compared, size, count, flags.rounds, data)
+                for size, count in INFERENCE_BATCHES.items()
+            }
+            report(describe_inference(inference))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ from tf_lstm.recipes import DEFAULT
 from tf_lstm.settings import Recipe
 
 LEARNING_RATE = 1e-3
-INFERENCE_BATCH = 500
 
 Settings = Mapping[str, Any]  # batch_size, units, layers and time_steps
 
@@ -19,7 +18,7 @@ class Workload(NamedTuple):
     """What is measured."""
 
     train: Callable[[], object]  # one epoch with Adam
-    infer: Callable[[], object]  # classifies all images
+    infer: Callable[[int], object]  # classifies all images in batches of this size
     first_step: Callable[[], object]  # trains on one batch, so that everything is compiled
 
 
@@ -62,7 +61,7 @@ def keras(
     rows = as_rows(settings, images)
     return Workload(
         lambda: model.fit(rows, labels, batch_size, verbose=0),
-        lambda: model.predict(rows, INFERENCE_BATCH, verbose=0).argmax(axis=1),
+        lambda size: model.predict(rows, size, verbose=0).argmax(axis=1),
         lambda: model.fit(rows[:batch_size], labels[:batch_size], batch_size, verbose=0),
     )
 
@@ -104,8 +103,8 @@ def pytorch(
             cross_entropy(network(rows[batch]), targets[batch]).backward()
             optimizer.step()
 
-    def infer() -> list[Any]:
-        with torch.no_grad():
-            return [network(batch).argmax(1) for batch in torch.split(rows, INFERENCE_BATCH)]
+    def infer(batch_size: int) -> list[Any]:
+        with torch.inference_mode():
+            return [network(batch).argmax(1) for batch in torch.split(rows, batch_size)]
 
     return Workload(train, infer, lambda: train(torch.arange(settings["batch_size"])))

@@ -4,8 +4,8 @@ As a program, it runs one of them:
 
     python scripts/benchmarks/systems.py SYSTEM SETTINGS COUNT DATA
 
-It prints a line of JSON after its first training step. It answers each line `train` or `infer` with
-the seconds that this took.
+It prints a line of JSON after its first training step. It answers each line, `train` or the size of
+the batches in which to classify the images, with the seconds that this took.
 """
 
 import importlib.util
@@ -70,7 +70,7 @@ def this_project(
     order = np.arange(len(labels), dtype=np.int32)
     return Workload(
         lambda: trainer.train_steps(np.random.permutation(order)),
-        lambda: in_batches(model.image_logits, images).argmax(axis=1),
+        lambda size: in_batches(model.image_logits, images, size).argmax(axis=1),
         lambda: trainer.train_steps(order[: recipe.batch_size]),
     )
 
@@ -136,7 +136,8 @@ def main() -> None:
     print(json.dumps({"ready": True}), flush=True)
     for line in sys.stdin:
         started = time.perf_counter()
-        {"train": workload.train, "infer": workload.infer}[line.strip()]()
+        task = line.strip()
+        workload.train() if task == "train" else workload.infer(int(task))
         seconds = time.perf_counter() - started
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         print(json.dumps({"seconds": seconds, "peak_mib": peak}), flush=True)

@@ -63,7 +63,8 @@ def save_litert(model: RowClassifier, path: Path) -> None:
     exported = ExportedModel(model)
     is_causal = model.causal
     name = "row_predictions" if is_causal else "classify"
-    frozen = convert_variables_to_constants_v2(getattr(exported, name).get_concrete_function())
+    with quiet_libraries(show_if_failed=True):  # TensorFlow 2.18 to 2.20 count the GPUs here
+        frozen = convert_variables_to_constants_v2(getattr(exported, name).get_concrete_function())
 
     @tf.function(input_signature=[IMAGES], autograph=False)
     def probabilities(images: tf.Tensor) -> dict[str, tf.Tensor]:
