@@ -149,8 +149,14 @@ def desk(draw):
         draw.rectangle(strip, fill=20)
 
 
+def broad_lines(draw):
+    for place in (40, 130, 220, 310):
+        draw.line([(0, place), (240, place + 6)], fill=110, width=10)
+
+
 CHANGES = {
     "squared paper": squares,
+    "ruled paper with broad lines": broad_lines,
     "a desk around the sheet": desk,
     "a box around the digit": lambda draw: draw.rectangle((60, 70, 180, 250), outline=50, width=4),
     "specks": lambda draw: [

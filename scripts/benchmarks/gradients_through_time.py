@@ -43,8 +43,8 @@ def parse_flags() -> argparse.Namespace:
     """Parse the command line; `recipes` holds what it describes."""
     parser = FlagParser(__doc__)
     flag = parser.flag
-    flag("--cells", "cells to train", [*CELLS], nargs="+", choices=CELLS, metavar="CELL",
-         shown=" ".join(CELLS))  # fmt: skip
+    flag("--cells", f"cells to train: {', '.join(CELLS)}", ["lstm", "gru", "rnn"], nargs="+",
+         choices=CELLS, metavar="CELL", shown="lstm gru rnn")  # fmt: skip
     flag("--forget-biases", "initial biases of the forget gates of an LSTM", FORGET_BIASES,
          nargs="+", type=number(float, -20, 20), shown="0 1 3")  # fmt: skip
     flag("--time-steps", "lengths of the sequence into which an image is divided", TIME_STEPS,

@@ -13,10 +13,13 @@ import numpy as np
 LEAST_CONTRAST = 0.09  # between ink and paper, relative to the paper's brightness
 BROADEST_LINE = 0.25  # of the picture's smaller side; anything broader is background
 DARKEST_PAPER = 0.25  # of the brightest; without a limit, the noise of a dark desk looks like ink
-PRINTED_LINE = 0.02  # of the picture's smaller side, the width of a line of squared paper
+# Width of a printed line, of the picture's smaller side. A broad one may hide the lines of a pen, so
+# narrow ones are looked for first.
+NARROW_LINE, BROAD_LINE = 0.02, 0.05
 STEEPEST = 0.06  # slope of a printed line: 3.4 degrees
 LEAST_COVERED = 0.7  # part of a printed line that must be dark where no broader ink hides it
 SOLID = 0.45  # line width relative to extent; a spot's is larger, and no digit's of MNIST's
+SURROUNDINGS = 1 / 6  # of the picture's smaller side, the least that is looked at around a part
 SMALL = 60  # pixels; in a smaller picture, single pixels are parts of a line
 LONG = 10  # line widths; most digits' lines are longer
 
@@ -72,17 +75,19 @@ def find_digit(brightness: np.ndarray) -> Digit | None:
     noise = 6 * float(np.median(np.abs(depth)))
     grain = max(noise, LEAST_CONTRAST)
     # What touches the picture's edge, such as a desk, may be darker than the ink. If there is no
-    # digit yet, it is discarded, and the threshold is chosen for the rest.
-    for _ in range(3):
+    # digit when broader lines are removed too, it is discarded, and the threshold is chosen for the
+    # rest.
+    for attempt, line_width in enumerate((NARROW_LINE, *[BROAD_LINE] * 3)):
         if not (depth > grain).any():
             return None
         threshold = ink_threshold(depth, grain)
-        cleaned = remove_lines(depth, max(0.6 * threshold, grain))
+        cleaned = remove_lines(depth, max(0.6 * threshold, grain), line_width)
         components = connected_components(cleaned > threshold)
         inside = [each for each in components if not touches_edge(each, brightness.shape)]
         if chosen := choose_components(inside, brightness):
             break
-        depth = np.where(grow(paint(components, depth.shape), 2), 0, depth)
+        if attempt:
+            depth = np.where(grow(paint(components, depth.shape), 2), 0, depth)
     else:
         return None
     is_ink = paint(chosen, depth.shape)
@@ -177,16 +182,16 @@ def otsu_threshold(grey: np.ndarray) -> int:
 # ---- Lines of ruled or squared paper
 
 
-def remove_lines(depth: np.ndarray, threshold: float) -> np.ndarray:
+def remove_lines(depth: np.ndarray, threshold: float, line_width: float) -> np.ndarray:
     """Set straight thin lines from edge to edge to 0, except where a stroke crosses them."""
     dark = depth > threshold
-    return np.where(level_lines(dark) | level_lines(dark.T).T, 0, depth)
+    return np.where(level_lines(dark, line_width) | level_lines(dark.T, line_width).T, 0, depth)
 
 
-def level_lines(dark: np.ndarray) -> np.ndarray:
+def level_lines(dark: np.ndarray, line_width: float) -> np.ndarray:
     """Where nearly horizontal lines run through the whole of a mask (height, width)."""
     height, width = dark.shape
-    thicker = 2 * round(PRINTED_LINE * min(height, width) / 2) + 3
+    thicker = 2 * round(line_width * min(height, width) / 2) + 3
     upright = dark.T
     strokes = running_rows(np.minimum, upright, thicker)
     strokes = running_rows(
@@ -306,7 +311,7 @@ def looks_like_ink(part: Component, brightness: np.ndarray) -> bool:
     A shadow or a glare is soft, and a piece of paper between a digit and a desk has something
     dark on one side only. The paper within a drawn box is as light as that around the box.
     """
-    margin = part.extent // 2 + 2
+    margin = max(part.extent // 2, round(SURROUNDINGS * min(brightness.shape))) + 2
     top, left = max(part.box[0] - margin, 0), max(part.box[1] - margin, 0)
     window = brightness[top : part.box[2] + margin, left : part.box[3] + margin]
     own = np.zeros(window.shape, bool)

@@ -69,8 +69,8 @@ def gates_figure(prediction: Prediction, inside: Inside) -> Figure:
 
     explanation = (
         f"{prediction.describe()}\n{sorting}\n"
-        "Means: over the units, after each row. Evidence: the change of a class's log-probability "
-        "by each row."
+        "Gates: black is open. Means: over the units. Evidence: the change of a class's "
+        "log-probability by each row, from 0."
     )
     figure.suptitle(f"{inside.layer}{prediction.title}", y=0.99, **FIGURE_TITLE)
     figure.text(0.012, 0.958, explanation, va="top", fontsize=8.5, linespacing=1.4)
@@ -111,6 +111,14 @@ def _plot_values(axes: Axes, name: str, values: np.ndarray) -> None:
     scale.ax.tick_params(labelsize=7, length=2)
 
 
+def _legend_below(axes: Axes) -> None:
+    """A legend that hides no row."""
+    place = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.07), "ncols": 4}
+    space = {"handlelength": 0.8, "handletextpad": 0.4, "columnspacing": 0.7, "borderpad": 0}
+    legend = axes.legend(fontsize=7, frameon=False, **place, **space)
+    legend.set_in_layout(False)  # the scales beside it leave room
+
+
 def _plot_means(axes: Axes, values: Mapping[str, np.ndarray]) -> None:
     """Plot the mean over the units of each gate, and of the state's absolute value."""
     rows = range(1, 29)
@@ -121,7 +129,7 @@ def _plot_means(axes: Axes, values: Mapping[str, np.ndarray]) -> None:
     mean = np.abs(values[state]).mean(axis=1)
     axes.plot(mean, rows, color="0.3", linestyle="--", label=f"|{state}|")
     axes.set_xlim(0, 1.08 * max(1.0, float(mean.max())))
-    axes.legend(fontsize=7, loc="upper right", handlelength=1.2, borderpad=0, frameon=False)
+    _legend_below(axes)
     axes.grid(color="0.88", linewidth=0.6)
 
 
@@ -134,5 +142,5 @@ def _plot_evidence(
         name = shorten(prediction.class_names[label])
         axes.barh(rows - 0.2 + 0.4 * at, evidence[:, label], 0.4, color=colour, label=f"for {name}")
     axes.axvline(0, color="0.3", linewidth=0.8)
-    axes.legend(fontsize=7, loc="center right", handlelength=1.2, frameon=False)
+    _legend_below(axes)
     axes.grid(axis="x", color="0.88", linewidth=0.6)

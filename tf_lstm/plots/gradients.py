@@ -16,8 +16,8 @@ COLOURS = {
     "LSTM, forget bias 0": "#56B4E9",
     "LSTM, forget bias 1": "#0072B2",
     "LSTM, forget bias 3": "#002b4d",
-    "GRU": ORANGE,
-    "simple RNN": GREEN,
+    "GRU": GREEN,
+    "simple RNN": ORANGE,
 }
 OTHERS = (PURPLE, "#D55E00", "0.5", "#F0E442")  # of other networks, in turn
 STAGES = {"before": "before training", "after": "after training"}
@@ -64,6 +64,8 @@ def gradients_figure(norms: Sequence[GradientNorm], title: str, explanation: str
                 ]
                 _plot_norms(axes, own, colours[network])
             _finish(axes, time_steps, words)
+    for axes in panels[:, 0]:
+        axes.set_ylabel("gradient / that of the last row", fontsize=8)
     figure.legend(
         handles=[Line2D([], [], color=colours[each], label=each) for each in networks],
         loc="upper left",
