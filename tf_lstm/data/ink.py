@@ -13,7 +13,7 @@ import numpy as np
 LEAST_CONTRAST = 0.09  # between ink and paper, relative to the paper's brightness
 BROADEST_LINE = 0.25  # of the picture's smaller side; anything broader is background
 DARKEST_PAPER = 0.25  # of the brightest; without a limit, the noise of a dark desk looks like ink
-# Width of a printed line, of the picture's smaller side. A broad one may hide the lines of a pen, so
+# Width of a printed line, of the smaller side. A broad one may hide the lines of a pen, so
 # narrow ones are looked for first.
 NARROW_LINE, BROAD_LINE = 0.02, 0.05
 STEEPEST = 0.06  # slope of a printed line: 3.4 degrees
