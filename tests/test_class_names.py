@@ -179,7 +179,7 @@ def test_characters_that_the_font_lacks_are_reported_in_one_sentence(tmp_path, c
 
 def test_the_summary_has_the_names():
     statistics = row_statistics(PROBABILITIES, LABELS)
-    figure = row_summary_figure({"run": statistics}, "a title", ["every"], class_names=NAMES)
+    figure = row_summary_figure({"run": statistics}, "a title", ["all_and_last"], class_names=NAMES)
     assert_all_within(figure)
     assert count_named_axes(figure) == 3  # commit rows, both axes of the confusion
     assert set(NAMES) <= {text.get_text() for axes in figure.axes for text in axes.texts}

@@ -10,7 +10,7 @@ import tensorflow as tf
 from tf_lstm.cells import GRU, LSTM
 from tf_lstm.engines import folded
 from tf_lstm.engines.build import build_model
-from tf_lstm.engines.folded import ProjectedRows, fold, read_folded
+from tf_lstm.engines.folded import ProjectedRows, fold_projection, read_folded
 from tf_lstm.recipes import DEFAULT
 
 BATCH, TIME_STEPS, FEATURES, UNITS = 2, 3, 4, 5
@@ -20,7 +20,7 @@ def test_a_folded_projection_equals_two_products(random):
     rows = random.normal(size=(BATCH, FEATURES))
     weights, biases = random.normal(size=(FEATURES, UNITS)), random.normal(size=UNITS)
     kernel, bias = random.normal(size=(UNITS, 8)), random.normal(size=8)
-    folded_kernel, folded_bias = fold(*map(tf.constant, (weights, biases, kernel, bias)))
+    folded_kernel, folded_bias = fold_projection(*map(tf.constant, (weights, biases, kernel, bias)))
     expected = (rows @ weights + biases) @ kernel + bias
     np.testing.assert_allclose(rows @ folded_kernel + folded_bias, expected)
 

@@ -71,7 +71,9 @@ def test_figures_of_any_number_of_classes(count, tmp_path):
     for figure in (row_depth_figure(prediction), network_figure(prediction)):
         assert_all_within(figure)
     statistics = row_statistics(probabilities, labels)
-    assert_all_within(row_summary_figure({"run": statistics}, "a title", ["every"], None, names))
+    assert_all_within(
+        row_summary_figure({"run": statistics}, "a title", ["all_and_last"], None, names)
+    )
     grid = row_predictions_figure(prediction)
     assert_all_within(grid)
     assert ("ten most probable" in texts_of(grid)) == (count > 12)

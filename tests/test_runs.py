@@ -26,7 +26,7 @@ from tf_lstm.runs import settings as settings_module
 from tf_lstm.runs.locate import create_run, open_run, reopen_run
 from tf_lstm.runs.run import Run
 from tf_lstm.runs.session import Session
-from tf_lstm.runs.settings import RunSettings
+from tf_lstm.runs.settings import RunSettings, _checksum
 from tf_lstm.runs.training import describe, trainer_of
 from tf_lstm.settings import Recipe
 from tf_lstm.terminal.errors import UserError
@@ -150,6 +150,15 @@ def refused(call, *words):
         call()
     for word in words:
         assert str(word) in str(mistake.value)
+
+
+def test_a_run_with_the_former_name_of_its_loss_is_read():
+    settings = new_settings(dataclasses.replace(BASIC, loss_rows="all_and_last"))
+    content = json.loads(settings.to_json())
+    del content["checksum"]
+    content["recipe"]["loss_rows"] = "every"
+    former = json.dumps(content | {"checksum": _checksum(content)})
+    assert RunSettings.from_json(former) == settings
 
 
 def test_a_folder_with_something_in_it_is_refused_and_left_alone(tmp_path):

@@ -21,7 +21,7 @@ STATISTICS = {"one-run": statistics(1), "another": statistics(2)}
 
 @pytest.fixture(scope="module")
 def figure():
-    return row_summary_figure(STATISTICS, "60 images", ["every", "last"])
+    return row_summary_figure(STATISTICS, "60 images", ["all_and_last", "last"])
 
 
 def test_every_axis_is_labelled_and_the_effect_of_the_loss_is_explained(figure):
@@ -52,7 +52,7 @@ def test_errors_are_plotted_on_a_log_scale(figure):
 
 def test_a_reference_is_plotted_in_both_charts():
     reference = {7: [0.654], 28: [0.89, 0.9, 0.91]}
-    figure = row_summary_figure(STATISTICS, "60 images", ["every", "last"], reference)
+    figure = row_summary_figure(STATISTICS, "60 images", ["all_and_last", "last"], reference)
     markers = [bars.lines[0].get_xydata() for bars in figure.axes[0].containers]
     np.testing.assert_allclose(markers, [[[7, 65.4]], [[28, 90]]])
     ends = [bars.lines[2][0].get_segments()[0][:, 1] for bars in figure.axes[0].containers]
@@ -88,14 +88,14 @@ def test_a_file_that_is_not_a_reference_is_named(text, tmp_path):
 
 
 def test_a_single_kind_of_loss_is_not_explained():
-    figure = row_summary_figure({"one-run": STATISTICS["one-run"]}, "60 images", ["every"])
+    figure = row_summary_figure({"one-run": STATISTICS["one-run"]}, "60 images", ["all_and_last"])
     assert not any("meaningless" in text.get_text() for text in figure.axes[0].texts)
 
 
 @pytest.mark.filterwarnings("error")
 def test_few_images_and_missing_digits_can_be_plotted(tmp_path):
     of_one = {"run": statistics(3, images=1)}
-    row_summary_figure(of_one, "1 image", ["every"]).draw_without_rendering()
+    row_summary_figure(of_one, "1 image", ["all_and_last"]).draw_without_rendering()
     save_tables(of_one, tmp_path)
 
 

@@ -64,11 +64,11 @@ def test_the_objective_adds_the_mean_over_the_rows_to_the_last_row(random):
     losses = random.random((3, 4))
     np.testing.assert_allclose(objective(tf.constant(losses), "last"), losses[:, -1])
     expected = losses[:, -1] + losses.mean(axis=1)
-    np.testing.assert_allclose(objective(tf.constant(losses), "every"), expected)
-    np.testing.assert_allclose(objective(tf.constant(losses), "mean"), losses.mean(axis=1))
+    np.testing.assert_allclose(objective(tf.constant(losses), "all_and_last"), expected)
+    np.testing.assert_allclose(objective(tf.constant(losses), "all"), losses.mean(axis=1))
 
 
-@pytest.mark.parametrize("loss_rows", ["last", "mean", "every"])
+@pytest.mark.parametrize("loss_rows", ["last", "all", "all_and_last"])
 def test_the_gradient_is_that_of_the_mean_objective(loss_rows):
     trainer = new_trainer(loss_rows=loss_rows, global_clipnorm=None)
     values = {k: v.numpy().astype(float) for k, v in trainer.model.variables_by_name.items()}
@@ -81,7 +81,7 @@ def test_the_gradient_is_that_of_the_mean_objective(loss_rows):
         moved[name][where] += change
         logits = logits_after_every_row(rows, moved)
         losses = [mean_cross_entropy(logits[:, t], LABELS[batch]) for t in range(TIME_STEPS)]
-        last = 0 if loss_rows == "mean" else losses[-1]
+        last = 0 if loss_rows == "all" else losses[-1]
         return last if loss_rows == "last" else last + np.mean(losses)
 
     sums, totals = sum_gradients(trainer.model, trainer.sample_batch(batch))

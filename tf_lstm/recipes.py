@@ -56,7 +56,7 @@ EARLY = replace(
     augment="affine_elastic_centered",
     augmented_share=0.4,
     layers=3,
-    loss_rows="mean",
+    loss_rows="all",
     epochs=40,
     keep_weights="last",
 )

@@ -34,7 +34,7 @@ def row_losses(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
 def objective(losses: tf.Tensor, loss_rows: str) -> tf.Tensor:
     """The quantity to minimize, for each image: (batch, time steps) -> (batch,)."""
     last, mean = losses[:, -1], tf.reduce_mean(losses, axis=1)
-    return {"every": last + mean, "mean": mean, "last": last}[loss_rows]
+    return {"all_and_last": mean + last, "all": mean, "last": last}[loss_rows]
 
 
 def training_rows(batch: Batch, recipe: Recipe) -> tf.Tensor:
@@ -121,7 +121,7 @@ class Trainer(tf.Module):
     def train_step(self, indices: tf.Tensor) -> None:
         """One step on the training images with these indices, (batch,) int32."""
         gradients, totals = self.sum_gradients(self.model, self.sample_batch(indices))
-        gradients = mean_gradients(gradients, totals[0], self.recipe.global_clipnorm)
+        gradients = mean_gradients(gradients, count=totals[0], clipnorm=self.recipe.global_clipnorm)
         with tf.control_dependencies(gradients):  # their check comes before any update
             self.optimizer.apply(gradients, self.variables_to_train)
             self.totals.assign_add(totals)

@@ -48,7 +48,7 @@ class DistributedTrainer(Trainer):
         batch = part_of(self.sample_batch(indices), replica, replicas)
         gradients, totals = self.sum_gradients(self.model, batch)
         totals, *gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, [totals, *gradients])
-        gradients = mean_gradients(gradients, totals[0], self.recipe.global_clipnorm)
+        gradients = mean_gradients(gradients, count=totals[0], clipnorm=self.recipe.global_clipnorm)
         with tf.control_dependencies(gradients):
             # A Keras optimizer sums over the replicas again, hence the division.
             gradients = [gradient / replicas for gradient in gradients]

@@ -36,7 +36,7 @@ STEPS_PER_PRODUCT = 4  # with more, concatenation costs more than the larger pro
 STEPS_PER_ROUND = 28
 
 
-def fold(
+def fold_projection(
     weights: tf.Tensor, biases: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Fold a projection into the kernel and the bias of the cell that follows it.
@@ -77,7 +77,7 @@ def read_folded(
     kernel, bias = tf.convert_to_tensor(cell.kernel), tf.convert_to_tensor(cell.bias)
     if isinstance(inputs, ProjectedRows):
         inputs, weights, biases = inputs
-        kernel, bias = fold(weights, biases, kernel, bias)
+        kernel, bias = fold_projection(weights, biases, kernel, bias)
     time_major = tf.transpose(inputs, [1, 2, 0])  # (time steps, features, batch)
     ones = tf.ones_like(time_major[:, :1])  # the bias is the weight of a feature that is 1
     columns = tf.cast(tf.concat([time_major, ones], axis=1), product_dtype)

@@ -27,7 +27,7 @@ Reference = Mapping[int, Sequence[float]]
 
 CONFUSED = 0.05  # share of a class' images predicted as another class
 STYLES = ((BLUE, "o"), (ORANGE, "s"), (GREEN, "D"), ("black", "^"))  # colours, markers
-LOSS_ROWS = {"every": "every row", "mean": "every row", "last": "the last row"}
+LOSS_ROWS = {"all_and_last": "every row", "all": "every row", "last": "the last row"}
 LESSON = "Without a loss after\nthe earlier rows, the\npredictions there\nare meaningless."
 RELIABILITY_ROWS = ((7, GREY), (10, ORANGE), (14, BLUE), (28, "black"))
 MOST_NUMBERS = 30  # of more classes, the numbers in the confusion matrix would be illegible

@@ -14,6 +14,7 @@ from tf_lstm.field_checks import check_fields
 from tf_lstm.settings import Precision, Recipe
 
 Device = Literal["cpu"]
+OLD_LOSS_ROWS = {"every": "all_and_last", "mean": "all"}  # as older runs say it
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,7 @@ class RunSettings:
         if content.pop("checksum", None) != _checksum(content):
             raise ValueError("its checksum is missing or wrong")
         recipe, data = content.pop("recipe"), content.pop("data")
+        recipe["loss_rows"] = OLD_LOSS_ROWS.get(recipe["loss_rows"], recipe["loss_rows"])
         data["class_names"] = tuple(data["class_names"])
         # A setting that is newer than the run has its default.
         return cls(recipe=Recipe(**recipe), data=RunData(**data), **content)
