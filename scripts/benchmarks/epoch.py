@@ -160,6 +160,35 @@ def describe_inference(measured: Mapping[int, Mapping[str, Sequence[float]]]) ->
     return f"Seconds to classify 10,000 images, with the settings of the first table\n\n{table}"
 
 
+COMPARED = {  # columns of the summary: two systems
+    "cell": ("this project, folded", "this project, cell"),
+    "Keras fit": ("this project, folded", "Keras fit, LSTM"),
+    "Keras fit, unrolled": ("this project, folded", "Keras fit, LSTM, unrolled"),
+    "PyTorch, folded": ("this project, folded", "PyTorch, folded"),
+    "in bfloat16, PyTorch, folded": (
+        "this project, folded, bfloat16",
+        "PyTorch, folded, bfloat16",
+    ),
+}
+
+
+def summarize(results: Sequence[Mapping[str, Any]]) -> str:
+    """A Markdown table of the time of `folded` as a multiple of others', for all settings."""
+    rows = []
+    for result in results:
+        systems, settings = result["systems"], result["settings"]
+        changed = [f"{n.replace('_', ' ')} {v:,}" for n, v in settings.items() if v != USUAL[n]]
+        ratios = [
+            describe_times(systems[ours]["train"], systems[theirs]["train"])[2]
+            if ours in systems and theirs in systems
+            else ""
+            for ours, theirs in COMPARED.values()
+        ]
+        rows.append((", ".join(changed) or "the first table's", *ratios))
+    table = markdown_table(" | ".join(["settings", *COMPARED]), "lrrrrr", rows)
+    return f"The time of an epoch with `folded`, as a multiple of that with\n\n{table}"
+
+
 def describe(result: Mapping[str, Any]) -> str:
     """A Markdown table of one measurement."""
     settings = ", ".join(f"{name.replace('_', ' ')} {n}" for name, n in result["settings"].items())
@@ -227,6 +256,7 @@ def main() -> None:
                 for size, count in INFERENCE_BATCHES.items()
             }
             report(describe_inference(inference))
+            report(summarize(results))
 
 
 if __name__ == "__main__":
