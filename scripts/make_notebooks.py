@@ -32,7 +32,7 @@ class Cell(NamedTuple):
 
 
 def cells_of(script: str) -> list[Cell]:
-    """The cells of a script: its docstring as text, and a text and code for each `# %%`."""
+    """The cells of a script: its docstring as text, then text and code for each `# %%`."""
     docstring, *parts = re.split(r"^# %% ", script, flags=re.M)
     title, _, rest = docstring.strip().strip('"').partition("\n")
     cells = [Cell("markdown", f"# {title.rstrip('.')}\n{rest}".strip())]

@@ -13,12 +13,12 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # no error about a missing G
 import matplotlib.pyplot as plt
 import numpy as np
 
-terminal = os.dup(2)  # TensorFlow writes messages about the machine there while it is imported
+errors = os.dup(2)  # standard error, where TensorFlow writes about the machine during its import
 os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 try:
     import tensorflow as tf
 finally:
-    os.dup2(terminal, 2)
+    os.dup2(errors, 2)
 
 page = Path(globals().get("__file__", "tutorial.py")).resolve()  # cells have no __file__
 home = next((folder for folder in page.parents if (folder / "tf_lstm").is_dir()), page.parent)

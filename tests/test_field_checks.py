@@ -72,10 +72,7 @@ def test_the_values_of_every_field_can_be_described():
         (["--set", "row_order=shufled"], "row_order is 'shufled', not 'reading' or "),
         (["--set", "dropout=1"], "dropout is '1', not a number from 0.0 to 0.99"),
         (["--set", "time_steps=30"], "time_steps is 30, which does not divide an image of"),
-        (
-            ["--set", "bidirectional=true"],
-            "loss_rows is 'all_and_last', but a bidirectional",
-        ),
+        (["--set", "bidirectional=true"], "loss_rows is 'all_and_last', but a bidirectional"),
         (["--units", "0"], "units is '0', not a whole number from 1 to 8,192"),
         (["--learning-rate", "nan"], "learning_rate is 'nan', not a number from 1e-09 to 10.0"),
     ],

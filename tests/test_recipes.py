@@ -54,10 +54,7 @@ def test_recipes_are_listed_under_their_names_and_are_plain_data():
         ({"max_steps": 0}, "max_steps is 0, not a whole number from 1 to 1,000,000 or none"),
         ({"log_every": -1}, "log_every is -1, not a whole number from 1 to .* or none"),
         ({"validation": 1}, "validation is 1, not true or false"),
-        (
-            {"bidirectional": True},
-            "loss_rows is 'all_and_last', but .*: set loss_rows",
-        ),
+        ({"bidirectional": True}, "loss_rows is 'all_and_last', but .*: set loss_rows"),
         ({"weight_decay": 0.1}, "weight_decay is 0.1, but only the optimizer 'muon' uses it: set "),
         ({"pad_position": "between"}, "pad_columns is 0, which does not divide 28"),
         ({"pad_position": "between", "pad_columns": 3}, "pad_columns is 3, which does not divide"),

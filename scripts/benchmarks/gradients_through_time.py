@@ -35,7 +35,6 @@ if TYPE_CHECKING:  # importing these at run time would make `--help` slow
     from tf_lstm.runs.run import Run
 
 FORGET_BIASES, TIME_STEPS = (0.0, 1.0, 3.0), (28, 112)
-NAMES = {"lstm": "LSTM", "gru": "GRU", "rnn": "simple RNN"}
 IMAGES, BATCH_SIZE = 2_000, 100  # test images; a batch of 784 time steps takes 2.5 GB
 
 
@@ -80,7 +79,9 @@ def recipes_of(flags: argparse.Namespace) -> Iterator[Recipe]:
 
 def network_name(recipe: Recipe) -> str:
     """What the figure and the table call a network."""
-    name = NAMES.get(recipe.cell, recipe.cell)
+    from tf_lstm.plots.style import CELL_NAMES  # here: importing matplotlib makes --help slow
+
+    name = CELL_NAMES.get(recipe.cell, recipe.cell)
     bias = f", forget bias {recipe.forget_bias:g}"
     return name if recipe.cell in WITHOUT_FORGET_GATE else name + bias
 

@@ -19,7 +19,7 @@ def describe_processor() -> str:
     name = re.search(r"^model name\s*: (.+)$", text, re.M)
     flags = re.search(r"^flags\s*: (.+)$", text, re.M)
     listed = flags[1].split() if flags else []
-    known = [text for flag, text in INSTRUCTIONS.items() if flag in listed]
+    known = [shown for flag, shown in INSTRUCTIONS.items() if flag in listed]
     processor = name[1] if name else platform.processor() or platform.machine()
     return f"{processor} with {' and '.join(known)}" if known else processor
 

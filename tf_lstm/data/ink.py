@@ -13,8 +13,8 @@ import numpy as np
 LEAST_CONTRAST = 0.09  # between ink and paper, relative to the paper's brightness
 BROADEST_LINE = 0.25  # of the picture's smaller side; anything broader is background
 DARKEST_PAPER = 0.25  # of the brightest; without a limit, the noise of a dark desk looks like ink
-# Width of a printed line, of the smaller side. A broad one may hide the lines of a pen, so
-# narrow ones are looked for first.
+# Width of a printed line, relative to the picture's smaller side. A pen's line may be as broad as a
+# broad one, so narrow ones are removed first.
 NARROW_LINE, BROAD_LINE = 0.02, 0.05
 STEEPEST = 0.06  # slope of a printed line: 3.4 degrees
 LEAST_COVERED = 0.7  # part of a printed line that must be dark where no broader ink hides it
@@ -74,10 +74,10 @@ def find_digit(brightness: np.ndarray) -> Digit | None:
     depth = ink_depth(brightness)
     noise = 6 * float(np.median(np.abs(depth)))
     grain = max(noise, LEAST_CONTRAST)
-    # What touches the picture's edge, such as a desk, may be darker than the ink. If there is no
-    # digit when broader lines are removed too, it is discarded, and the threshold is chosen for the
-    # rest.
-    for attempt, line_width in enumerate((NARROW_LINE, *[BROAD_LINE] * 3)):
+    # If no digit is found without the narrow lines, the broad ones are removed too. What touches
+    # the picture's edge, such as a desk, may be darker than the ink: if there is still no digit,
+    # it is discarded, and the threshold is chosen for the rest.
+    for line_width in (NARROW_LINE, BROAD_LINE, BROAD_LINE, BROAD_LINE):
         if not (depth > grain).any():
             return None
         threshold = ink_threshold(depth, grain)
@@ -86,7 +86,7 @@ def find_digit(brightness: np.ndarray) -> Digit | None:
         inside = [each for each in components if not touches_edge(each, brightness.shape)]
         if chosen := choose_components(inside, brightness):
             break
-        if attempt:
+        if line_width == BROAD_LINE:
             depth = np.where(grow(paint(components, depth.shape), 2), 0, depth)
     else:
         return None
@@ -309,7 +309,8 @@ def looks_like_ink(part: Component, brightness: np.ndarray) -> bool:
     """Whether a component consists of lines, darker than what is around them, with sharp edges.
 
     A shadow or a glare is soft, and a piece of paper between a digit and a desk has something
-    dark on one side only. The paper within a drawn box is as light as that around the box.
+    dark on one side only. The paper within a drawn box, or among strokes, is as light as that
+    further away.
     """
     margin = max(part.extent // 2, round(SURROUNDINGS * min(brightness.shape))) + 2
     top, left = max(part.box[0] - margin, 0), max(part.box[1] - margin, 0)

@@ -9,15 +9,22 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator
 
-from tf_lstm.plots.style import FIGURE_TITLE, GREEN, ORANGE, PURPLE, ROW_TICKS, small_chart
+from tf_lstm.plots.style import (
+    CELL_COLOURS,
+    CELL_NAMES,
+    FIGURE_TITLE,
+    PURPLE,
+    ROW_TICKS,
+    small_chart,
+)
 
 # Blues for an LSTM's forget biases, from light to dark; others of Okabe and Ito's palette.
 COLOURS = {
     "LSTM, forget bias 0": "#56B4E9",
     "LSTM, forget bias 1": "#0072B2",
     "LSTM, forget bias 3": "#002b4d",
-    "GRU": GREEN,
-    "simple RNN": ORANGE,
+    CELL_NAMES["gru"]: CELL_COLOURS["gru"],
+    CELL_NAMES["rnn"]: CELL_COLOURS["rnn"],
 }
 OTHERS = (PURPLE, "#D55E00", "0.5", "#F0E442")  # of other networks, in turn
 STAGES = {"before": "before training", "after": "after training"}
@@ -64,8 +71,7 @@ def gradients_figure(norms: Sequence[GradientNorm], title: str, explanation: str
                 ]
                 _plot_norms(axes, own, colours[network])
             _finish(axes, time_steps, words)
-    for axes in panels[:, 0]:
-        axes.set_ylabel("gradient / that of the last row", fontsize=8)
+        line[0].set_ylabel("gradient / that of the last row", fontsize=8)
     figure.legend(
         handles=[Line2D([], [], color=colours[each], label=each) for each in networks],
         loc="upper left",

@@ -26,6 +26,8 @@ Point = tuple[float, float]
 
 # From Okabe and Ito's palette, which colour-blind readers can tell apart.
 BLUE, ORANGE, GREEN, PURPLE, GREY = "#0072B2", "#E69F00", "#009E73", "#CC79A7", "0.6"
+CELL_COLOURS = {"lstm": BLUE, "gru": GREEN, "rnn": ORANGE}
+CELL_NAMES = {"lstm": "LSTM", "gru": "GRU", "rnn": "simple RNN"}
 TRUE_CLASS, WRONG, PREDICTED, OTHER = BLUE, ORANGE, GREEN, GREY
 COMMITTED = "#e3eff8"  # background from the commit row on
 

@@ -8,13 +8,10 @@ from typing import NamedTuple
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from tf_lstm.plots.style import BLUE, GREEN, ORANGE, simplify
+from tf_lstm.plots.style import CELL_COLOURS, CELL_NAMES, simplify
 from tf_lstm.results.records import Result
 from tf_lstm.results.tables import mean_and_sd, test_accuracies
 from tf_lstm.terminal.tables import markdown_table
-
-CELL_COLOURS = {"lstm": BLUE, "gru": GREEN, "rnn": ORANGE}
-LABELS = {"lstm": "LSTM", "gru": "GRU", "rnn": "simple RNN"}
 
 
 class Trained(NamedTuple):
@@ -119,7 +116,7 @@ def cells_figure(results: Sequence[Result], usual_rate: float) -> Figure:
         simplify(axes)
     figure.axes[0].set_ylabel(f"test error on {data} (%)")
     handles = [
-        Line2D([], [], color=colour, marker="o", label=LABELS[cell])
+        Line2D([], [], color=colour, marker="o", label=CELL_NAMES[cell])
         for cell, colour in CELL_COLOURS.items()
     ]
     figure.axes[0].legend(handles=handles, loc="upper left", frameon=False)

@@ -1,4 +1,4 @@
-"""One recipe on several data sets, beside the published accuracies."""
+"""Recipes on several data sets, beside published accuracies."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -38,7 +38,7 @@ SOURCES = (
 
 
 def require_data_set(name: str, dataset: Dataset) -> None:
-    """Raise a UserError if data that bears the name of a published data set is another one."""
+    """Raise a UserError if data is given the name of a published data set that it is not."""
     published = PUBLISHED.get(name)
     if published is None:
         return

@@ -14,7 +14,7 @@ from tf_lstm.field_checks import check_fields
 from tf_lstm.settings import Precision, Recipe
 
 Device = Literal["cpu"]
-OLD_LOSS_ROWS = {"every": "all_and_last", "mean": "all"}  # as older runs say it
+OLD_LOSS_ROWS = {"every": "all_and_last", "mean": "all"}  # the names in older runs
 
 
 @dataclass(frozen=True)
